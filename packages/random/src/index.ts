@@ -1,1 +1,7 @@
-export {}
+export { randomBits } from './bits.ts'
+export { RandomRangeError } from './errors.ts'
+export { integers } from './integers.ts'
+export { type RandomKey, streamOf } from './key.ts'
+export { normal } from './normal.ts'
+export { permutation } from './permutation.ts'
+export { uniform } from './uniform.ts'
