@@ -1,1 +1,10 @@
-export {}
+export { cosineSchedule } from './cosine.ts'
+export { RespacingImpossibleError, ScheduleRangeError } from './errors.ts'
+export { karrasSigmas, sigmaAt, sigmas, timestepAt } from './karras.ts'
+export { linearSchedule } from './linear.ts'
+export { type MarginalTables, marginalTables } from './marginal.ts'
+export { type PosteriorTables, posteriorTables } from './posterior.ts'
+export { keepSteps, parseRespacing, type Respacing, rescaleTimesteps, respace } from './respacing.ts'
+export { type Schedule, scheduleFromAlphaBar, scheduleFromBetas } from './schedule.ts'
+export { halfLogSnr, snr } from './snr.ts'
+export { zeroTerminalSnr } from './zero-terminal-snr.ts'
