@@ -1,1 +1,6 @@
-export {}
+export { type BatchOptions, batches, type ImageBatch } from './batches.ts'
+export type { ByteSource } from './byte-source.ts'
+export type { Dataset, Samples } from './dataset.ts'
+export { DatasetFormatError, DatasetRangeError, DatasetReadError } from './errors.ts'
+export { idx } from './idx.ts'
+export { type IdxArray, readIdx } from './idx-file.ts'

@@ -67,7 +67,7 @@ export function keepSteps(steps: number, respacing: string | Respacing): number[
 export function respace(schedule: Schedule, respacing: string | Respacing): Schedule {
   const kept = keepSteps(schedule.steps, respacing)
   const alphasCumprod = Float64Array.from(kept, (step) => at(schedule.alphasCumprod, step))
-  const betas = Float64Array.from(kept, (step, i) => {
+  const betas = Float64Array.from(kept, (_, i) => {
     const previous = i === 0 ? 1 : at(alphasCumprod, i - 1)
     // Once the signal is gone every variance fits; 1 says so without 0/0.
     return previous === 0 ? 1 : 1 - at(alphasCumprod, i) / previous

@@ -1,0 +1,147 @@
+import { type ByteSource, nameOf, readBytes } from './byte-source.ts'
+import { DatasetFormatError } from './errors.ts'
+import { gunzip, isGzip } from './gzip.ts'
+
+/** An array as an IDX file holds it. */
+export interface IdxArray {
+  readonly shape: readonly number[]
+  readonly data: Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
+}
+
+interface IdxHeader {
+  readonly type: number
+  readonly shape: readonly number[]
+  /** Bytes before the first element. */
+  readonly start: number
+  /** Bytes of all elements. */
+  readonly size: number
+}
+
+const ELEMENT_BYTES = new Map([
+  [0x08, 1],
+  [0x09, 1],
+  [0x0b, 2],
+  [0x0c, 4],
+  [0x0d, 4],
+  [0x0e, 8],
+])
+const MAXIMUM_HEADER = 4 + 4 * 255
+
+/**
+ * An array from a file in the format of MNIST, packed with gzip or not: two zero bytes, the type, the number of
+ * dimensions, each dimension as a big-endian 32-bit number, then the elements in big-endian order.
+ *
+ * Memory is taken for bytes that are there, never for those that the header promises.
+ *
+ * @throws {DatasetFormatError} when the file is none, or does not have the bytes that its header tells of.
+ * @throws {DatasetReadError} when the file cannot be read.
+ */
+export async function readIdx(
+  source: ByteSource,
+  options: { readonly signal?: AbortSignal | undefined; readonly maximumBytes?: number } = {},
+): Promise<IdxArray> {
+  const { signal, maximumBytes = 2 ** 32 } = options
+  const file = nameOf(source, 'IDX file')
+  const stored = await readBytes(source, signal)
+  const bytes = isGzip(stored) ? await unpack(file, stored, maximumBytes, signal) : stored
+  const header = readHeader(file, bytes)
+  requireSize(file, header, bytes.length)
+  return { shape: header.shape, data: readElements(bytes, header) }
+}
+
+async function unpack(
+  file: string,
+  packed: Uint8Array,
+  maximumBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  let wanted = maximumBytes
+  try {
+    for await (const piece of gunzip(packed)) {
+      signal?.throwIfAborted()
+      pieces.push(piece)
+      length += piece.length
+      if (wanted === maximumBytes && length >= MAXIMUM_HEADER) {
+        const { start, size } = readHeader(file, join(pieces, length))
+        wanted = start + size
+      }
+      if (length > wanted || wanted > maximumBytes) break
+    }
+  } catch (cause) {
+    signal?.throwIfAborted()
+    if (cause instanceof DatasetFormatError) throw cause
+    throw new DatasetFormatError({
+      file,
+      problem: `the gzip data is damaged or ends early, after ${length} unpacked bytes`,
+      advice: 'Get the file anew: a part of it seems to be missing.',
+      cause,
+    })
+  }
+  if (wanted > maximumBytes || length > maximumBytes) {
+    throw new DatasetFormatError({
+      file,
+      problem: `it unpacks to ${Math.max(wanted, length)} bytes or more, above the limit of ${maximumBytes}`,
+      advice: 'Raise maximumBytes if you trust the file.',
+    })
+  }
+  return join(pieces, length)
+}
+
+function readHeader(file: string, bytes: Uint8Array): IdxHeader {
+  const fail = (problem: string): never => {
+    throw new DatasetFormatError({
+      file,
+      problem,
+      advice: 'IDX files begin with 00 00, a type from 08 to 0e, the number of dimensions and their sizes.',
+    })
+  }
+  if (bytes.length < 4) return fail(`it has ${bytes.length} bytes, too few for the header of an IDX file`)
+  const [zero0, zero1, type, dimensions] = bytes as unknown as [number, number, number, number]
+  const elementBytes = ELEMENT_BYTES.get(type)
+  if (zero0 !== 0 || zero1 !== 0 || elementBytes === undefined || dimensions === 0) {
+    const begin = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
+    return fail(`it begins with ${begin}, so it is no IDX file`)
+  }
+  const start = 4 + 4 * dimensions
+  if (bytes.length < start) return fail(`it ends within the header, which has ${start} bytes`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, start)
+  const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i))
+  return { type, shape, start, size: shape.reduce((product, size) => product * size, elementBytes) }
+}
+
+function requireSize(file: string, { shape, start, size }: IdxHeader, length: number): void {
+  if (length === start + size) return
+  throw new DatasetFormatError({
+    file,
+    problem: `its header tells of ${shape.join(' × ')} elements in ${size} bytes, but ${length - start} bytes follow`,
+    advice: 'The file is cut, or something else was appended: get it anew.',
+  })
+}
+
+function readElements(bytes: Uint8Array, { type, start, size }: IdxHeader): IdxArray['data'] {
+  if (type === 0x08) return bytes.subarray(start)
+  if (type === 0x09) return new Int8Array(bytes.buffer, bytes.byteOffset + start, size)
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, size)
+  switch (type) {
+    case 0x0b:
+      return Int16Array.from({ length: size / 2 }, (_, i) => view.getInt16(2 * i))
+    case 0x0c:
+      return Int32Array.from({ length: size / 4 }, (_, i) => view.getInt32(4 * i))
+    case 0x0d:
+      return Float32Array.from({ length: size / 4 }, (_, i) => view.getFloat32(4 * i))
+    default:
+      return Float64Array.from({ length: size / 8 }, (_, i) => view.getFloat64(8 * i))
+  }
+}
+
+function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let position = 0
+  for (const piece of pieces) {
+    bytes.set(piece, position)
+    position += piece.length
+  }
+  return bytes
+}
