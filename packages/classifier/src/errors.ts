@@ -1,0 +1,14 @@
+/** A label that names none of the classifier's classes. */
+export class LabelRangeError extends Error {
+  override readonly name = 'LabelRangeError'
+  readonly label: number
+  readonly classes: number
+  readonly advice: string
+
+  constructor(facts: { label: number; classes: number }) {
+    super(`Label ${facts.label} names no class, expected a whole number from 0 to ${facts.classes - 1}.`)
+    this.label = facts.label
+    this.classes = facts.classes
+    this.advice = 'Check that data set and classifier number the same classes.'
+  }
+}
