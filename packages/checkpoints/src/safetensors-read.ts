@@ -1,0 +1,68 @@
+import { hostByteOrder, swapBytes } from './byte-order.ts'
+import { type Dtype, dtypeBytes, elementsOf } from './dtype.ts'
+import { TensorNotFoundError } from './errors.ts'
+import { headerLength, parseHeader } from './safetensors-header.ts'
+import type { Source } from './source.ts'
+import type { Weights, WeightsReader, WeightTensor } from './weights.ts'
+
+/** Opens a safetensors file: reads and checks its header, nothing else. */
+export async function openSafetensors(source: Source, signal?: AbortSignal): Promise<WeightsReader> {
+  const { name, size } = source
+  const length = headerLength(await source.read(0, Math.min(8, size), signal), name, size)
+  const start = 8 + length
+  const { tensors, metadata } = parseHeader(await source.read(8, start, signal), name, size - start)
+  return {
+    name,
+    format: 'safetensors',
+    tensors,
+    metadata,
+    values: Object.create(null),
+    async read(tensor, options) {
+      const entry = tensors.get(tensor)
+      if (!entry) throw notFound(name, tensor, tensors)
+      const from = start + entry.begin
+      const bytes = await source.read(from, from + entry.bytes, options?.signal)
+      return {
+        dtype: entry.dtype,
+        shape: entry.shape,
+        data: littleEndian(entry.dtype, bytes),
+      } as WeightTensor
+    },
+    close: () => source.close(),
+  }
+}
+
+/** Reads a safetensors file that is in memory. The tensors may share the memory of `bytes`. */
+export function readSafetensors(bytes: Uint8Array): Weights {
+  const name = 'bytes'
+  const length = headerLength(bytes, name, bytes.length)
+  const data = bytes.subarray(8 + length)
+  const { tensors, metadata } = parseHeader(bytes.subarray(8, 8 + length), name, data.length)
+  const read = new Map<string, WeightTensor>()
+  for (const [tensor, { dtype, shape, begin, bytes: size }] of tensors) {
+    const elements = littleEndian(dtype, data.subarray(begin, begin + size))
+    read.set(tensor, { dtype, shape, data: elements } as WeightTensor)
+  }
+  return { tensors: read, metadata, values: Object.create(null) }
+}
+
+function littleEndian(dtype: Dtype, bytes: Uint8Array): WeightTensor['data'] {
+  if (hostByteOrder === 'little') return elementsOf(dtype, bytes)
+  const own = bytes.slice()
+  swapBytes(own, dtypeBytes(dtype))
+  return elementsOf(dtype, own)
+}
+
+/** The error for a name that a file does not have, with the names that are most like it first. */
+export function notFound(
+  source: string,
+  wanted: string,
+  tensors: ReadonlyMap<string, unknown>,
+): TensorNotFoundError {
+  const last = wanted.slice(wanted.lastIndexOf('.') + 1)
+  const names = [...tensors.keys()]
+  const similar = names.filter((name) => name.endsWith(wanted) || wanted.endsWith(name))
+  const related = names.filter((name) => name.endsWith(`.${last}`))
+  const available = [...new Set([...similar, ...related, ...names])]
+  return new TensorNotFoundError({ source, wanted: `tensor ${JSON.stringify(wanted)}`, available })
+}
