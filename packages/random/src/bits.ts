@@ -10,8 +10,8 @@ const WORDS = 2 ** 34
  * @throws {RandomRangeError} when the key, the count or the offset is out of range.
  */
 export function randomBits(key: RandomKey, count: number, offset = 0): Uint32Array {
-  requireInteger('count', count, 2 ** 32, 'Ask for the words in parts, by offset.')
-  requireInteger('offset', offset, WORDS - count + 1, 'One key holds 2^34 words; go on with another index.')
+  requireInteger('count', count, 0, 2 ** 32, 'Ask for more in parts, by offset.')
+  requireInteger('offset', offset, 0, WORDS - count, 'One key holds 2^34 words: go on with another index.')
   return drawWords(keyWords(key), count, offset)
 }
 

@@ -12,12 +12,7 @@ import { keyWords, type RandomKey, requireInteger } from './key.ts'
  * @see Lemire 2019, "Fast random integer generation in an interval", https://arxiv.org/abs/1805.10941
  */
 export function integers(key: RandomKey, length: number, bound: number, offset = 0): Int32Array {
-  requireInteger(
-    'bound - 1',
-    bound - 1,
-    2 ** 31,
-    'The bound itself is never drawn; it goes from 1 to 2147483648.',
-  )
+  requireInteger('bound', bound, 1, 2 ** 31, 'The bound itself is never drawn.')
   const words = randomBits(key, length, offset)
   const checked = keyWords(key)
   const biased = 2 ** 32 % bound

@@ -36,14 +36,9 @@ export interface KeyWords {
 
 /** The key as 32-bit words, checked. Seed and index leave 11 bits of their high words free. */
 export function keyWords({ seed, stream = 0, index = 0 }: RandomKey): KeyWords {
-  requireInteger('seed', seed, 2 ** 53, 'Take a seed from 0 to 9007199254740991.')
-  requireInteger(
-    'stream',
-    stream,
-    2 ** 32,
-    'Number streams from 0 to 4294967295, or name them with streamOf.',
-  )
-  requireInteger('index', index, 2 ** 53, 'Take an index from 0 to 9007199254740991.')
+  requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER, 'Take any whole number from 0 on as seed.')
+  requireInteger('stream', stream, 0, 2 ** 32 - 1, 'Number your streams, or name them with streamOf.')
+  requireInteger('index', index, 0, Number.MAX_SAFE_INTEGER, 'Count from 0.')
   return {
     seedLow: seed >>> 0,
     seedHigh: Math.floor(seed / 2 ** 32),
@@ -53,9 +48,14 @@ export function keyWords({ seed, stream = 0, index = 0 }: RandomKey): KeyWords {
   }
 }
 
-/** @throws {RandomRangeError} unless `value` is an integer in `[0, below)`. */
-export function requireInteger(parameter: string, value: number, below: number, advice: string): void {
-  if (Number.isInteger(value) && value >= 0 && value < below) return
-  const expected = `an integer in [0, ${below === 2 ** 53 ? '2^53' : below === 2 ** 32 ? '2^32' : below})`
-  throw new RandomRangeError({ parameter, value, expected, advice })
+/** @throws {RandomRangeError} unless `value` is an integer in `[least, most]`. */
+export function requireInteger(
+  parameter: string,
+  value: number,
+  least: number,
+  most: number,
+  advice: string,
+): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new RandomRangeError({ parameter, value, expected: `an integer in [${least}, ${most}]`, advice })
 }

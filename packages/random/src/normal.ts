@@ -56,7 +56,8 @@ function logUniform(word: number): number {
   const s = (fraction - 1) / (fraction + 1)
   const y = s * s
   const tail =
-    1 / 3 + y * (1 / 5 + y * (1 / 7 + y * (1 / 9 + y * (1 / 11 + y * (1 / 13 + y * (1 / 15 + y * (1 / 17)))))))
+    1 / 3 +
+    y * (1 / 5 + y * (1 / 7 + y * (1 / 9 + y * (1 / 11 + y * (1 / 13 + y * (1 / 15 + y * (1 / 17)))))))
   return exponent * Math.LN2 + 2 * s * (1 + y * tail)
 }
 
@@ -67,5 +68,7 @@ function cosTail(y: number): number {
 
 /** (sin x/x − 1)/x² by its series in y = x². */
 function sinTail(y: number): number {
-  return -1 / 6 + y * (1 / 120 + y * (-1 / 5040 + y * (1 / 362880 + y * (-1 / 39916800 + y * (1 / 6227020800)))))
+  return (
+    -1 / 6 + y * (1 / 120 + y * (-1 / 5040 + y * (1 / 362880 + y * (-1 / 39916800 + y * (1 / 6227020800)))))
+  )
 }

@@ -16,16 +16,18 @@ import { keyWords, type RandomKey, requireInteger } from './key.ts'
  * const first = order(0)
  */
 export function permutation(key: RandomKey, length: number): (position: number) => number {
-  requireInteger('length - 1', length - 1, 2 ** 32, 'A permutation has 1 to 4294967296 elements.')
+  requireInteger('length', length, 1, 2 ** 32, 'There must be something to shuffle.')
   const rounds = 24 + 6 * Math.ceil(Math.log2(length))
   const words = drawWords(keyWords(key), 4 * rounds, 0)
   const mirrors = new Float64Array(rounds)
   for (let round = 0; round < rounds; round++) {
-    const uniform = ((words[4 * round] as number) + (words[4 * round + 1] as number) * 2 ** -32) * 2 ** -32
+    // 53 bits, as many as a float64 holds: the product stays below `length`.
+    const low = (words[4 * round + 1] as number) >>> 11
+    const uniform = ((words[4 * round] as number) + low * 2 ** -21) * 2 ** -32
     mirrors[round] = Math.floor(uniform * length)
   }
   return (position) => {
-    requireInteger('position', position, length, 'Positions run from 0 to one less than the length.')
+    requireInteger('position', position, 0, length - 1, 'Positions count from 0.')
     let x = position
     for (let round = 0; round < rounds; round++) {
       const mirror = mirrors[round] as number
