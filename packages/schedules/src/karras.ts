@@ -1,5 +1,5 @@
 import { ScheduleRangeError } from './errors.ts'
-import { at, type Schedule } from './schedule.ts'
+import { at, requireSteps, type Schedule } from './schedule.ts'
 
 /**
  * Noise levels from `sigmaMax` down to `sigmaMin`, denser where they are small.
@@ -19,7 +19,7 @@ export function karrasSigmas(options: {
   readonly rho?: number
 }): Float64Array {
   const { steps, sigmaMin, sigmaMax, rho = 7 } = options
-  requirePositive('steps', Number.isInteger(steps) ? steps : Number.NaN)
+  requireSteps(steps)
   requirePositive('rho', rho)
   requirePositive('sigmaMin', sigmaMin)
   requirePositive('sigmaMax', sigmaMax)
@@ -51,7 +51,8 @@ export function sigmas({ alphasCumprod }: Schedule): Float64Array {
 /**
  * The noise level at a timestep, between two steps along ln σ.
  *
- * @throws {ScheduleRangeError} when the timestep lies outside the schedule's.
+ * @throws {ScheduleRangeError} when the timestep lies outside the schedule's, or between its last two steps where
+ * the last is pure noise.
  */
 export function sigmaAt(schedule: Schedule, timestep: number): number {
   const { timesteps, steps } = schedule
@@ -68,6 +69,7 @@ export function sigmaAt(schedule: Schedule, timestep: number): number {
   const levels = sigmas(schedule)
   const below = lastAtMost(timesteps, timestep)
   if (at(timesteps, below) === timestep) return at(levels, below)
+  requireFinite('timestep', timestep, at(levels, below + 1), at(timesteps, below))
   const share = (timestep - at(timesteps, below)) / (at(timesteps, below + 1) - at(timesteps, below))
   return Math.exp((1 - share) * Math.log(at(levels, below)) + share * Math.log(at(levels, below + 1)))
 }
@@ -76,7 +78,8 @@ export function sigmaAt(schedule: Schedule, timestep: number): number {
  * The timestep at which the schedule has noise level `sigma`, between two steps along ln σ. Levels beyond the
  * schedule's give its first or its last timestep.
  *
- * @throws {ScheduleRangeError} when `sigma` is not a number of `[0, ∞]`.
+ * @throws {ScheduleRangeError} when `sigma` is not a number of `[0, ∞]`, or lies between the last finite level and
+ * the pure noise of the last step.
  */
 export function timestepAt(schedule: Schedule, sigma: number): number {
   if (!(sigma >= 0)) {
@@ -92,6 +95,7 @@ export function timestepAt(schedule: Schedule, sigma: number): number {
   if (sigma <= at(levels, 0)) return at(timesteps, 0)
   if (sigma >= at(levels, steps - 1)) return at(timesteps, steps - 1)
   const below = lastAtMost(levels, sigma)
+  requireFinite('sigma', sigma, at(levels, below + 1), at(levels, below))
   const low = Math.log(at(levels, below))
   const share = (Math.log(sigma) - low) / (Math.log(at(levels, below + 1)) - low)
   return (1 - share) * at(timesteps, below) + share * at(timesteps, below + 1)
@@ -109,12 +113,23 @@ function lastAtMost(numbers: Float64Array, value: number): number {
   return low
 }
 
+/** Between the last finite level and ∞, where a schedule ends in pure noise, there is no ln σ to go along. */
+function requireFinite(parameter: string, value: number, upperLevel: number, lower: number): void {
+  if (upperLevel < Infinity) return
+  throw new ScheduleRangeError({
+    parameter,
+    value,
+    expected: `at most ${lower}, as the schedule ends in pure noise`,
+    advice: 'Take levels from the schedule before zeroTerminalSnr.',
+  })
+}
+
 function requirePositive(parameter: string, value: number): void {
   if (value > 0 && value < Infinity) return
   throw new ScheduleRangeError({
     parameter,
     value,
-    expected: parameter === 'steps' ? 'a positive integer' : 'a positive number',
-    advice: 'Usual values: 18 steps, σ from 80 down to 0.002, ρ = 7.',
+    expected: 'a positive number',
+    advice: 'Usual values are ρ = 7 and σ from 80 down to 0.002.',
   })
 }

@@ -86,6 +86,7 @@ export function rescaleTimesteps(schedule: Schedule): Schedule {
 
 function byStride(steps: number, wanted: number): number[] {
   requireCount(wanted)
+  if (wanted === 0) return []
   for (let stride = 1; stride < steps; stride++) {
     if (Math.ceil(steps / stride) !== wanted) continue
     return Array.from({ length: wanted }, (_, i) => i * stride)
@@ -94,7 +95,10 @@ function byStride(steps: number, wanted: number): number[] {
     steps,
     wanted,
     problem: `No whole stride takes exactly ${wanted} of ${steps} steps.`,
-    advice: `Ask for '${wanted}' instead of 'ddim${wanted}': it spreads the steps by rounding.`,
+    advice:
+      wanted > steps
+        ? `Keep at most ${steps} steps, or respace a longer schedule.`
+        : `Ask for '${wanted}' instead of 'ddim${wanted}': it spreads the steps by rounding.`,
   })
 }
 
@@ -110,7 +114,10 @@ function bySections(steps: number, sections: readonly number[]): number[] {
       throw new RespacingImpossibleError({
         steps,
         wanted,
-        problem: `Section ${section} has ${available} steps, of which ${wanted} cannot be kept.`,
+        problem:
+          sections.length === 1
+            ? `${wanted} steps cannot be kept of ${steps}.`
+            : `${wanted} steps cannot be kept of section ${section}, which has ${available} of the ${steps} steps.`,
         advice: `Keep at most ${available} steps there, or respace a longer schedule.`,
       })
     }
