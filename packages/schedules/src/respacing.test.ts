@@ -170,5 +170,6 @@ test('no steps, or steps out of order, are refused', () => {
 test('timesteps are rescaled to a training of 1000 steps', () => {
   const quarter = rescaleTimesteps(respace(linearSchedule({ steps: 4000 }), '3'))
   expect([...quarter.timesteps]).toEqual([0, 500, 999.75])
+  expect(rescaleTimesteps(quarter)).toEqual(quarter)
   expect(rescaleTimesteps(full)).toEqual(full)
 })

@@ -77,11 +77,12 @@ export function respace(schedule: Schedule, respacing: string | Respacing): Sche
 }
 
 /**
- * The same schedule with timesteps as if training had had 1000 steps: t · 1000/T. Some networks are told these.
+ * The same schedule with timesteps as if training had had 1000 steps: t · 1000/T. Some networks are told these. A
+ * second time changes nothing.
  */
 export function rescaleTimesteps(schedule: Schedule): Schedule {
   const scale = 1000 / schedule.trainingSteps
-  return { ...schedule, timesteps: schedule.timesteps.map((t) => t * scale) }
+  return { ...schedule, timesteps: schedule.timesteps.map((t) => t * scale), trainingSteps: 1000 }
 }
 
 function byStride(steps: number, wanted: number): number[] {

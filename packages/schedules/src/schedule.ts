@@ -20,7 +20,7 @@ export interface Schedule {
   readonly alphasCumprodNext: Float64Array
   /** What the network is told at each step: steps of the schedule that it was trained on. */
   readonly timesteps: Float64Array
-  /** Number of steps of the schedule that the network was trained on. */
+  /** The scale of `timesteps`: number of steps of the schedule that the network was trained on. */
   readonly trainingSteps: number
 }
 
