@@ -13,13 +13,19 @@ import type { TimestepSampler } from './timestep-sampler.ts'
 export interface TrainingBatch {
   /** `[B, H, W, C]`, row-major. */
   readonly images: Float32Array
-  /** `[B]`. */
-  readonly labels: Int32Array
+  /** `[B]`; absent where the images carry none. */
+  readonly labels?: Int32Array
   readonly shape: readonly [number, number, number, number]
 }
 
-/** The batches of a run from the given one on: the same batch for the same number, so that a resume is exact. */
-export type TrainingData = (firstBatch: number) => AsyncIterable<TrainingBatch>
+/**
+ * The batches of a run after so many finished steps, which saw so many images. Equal positions must give equal
+ * batches: that makes a resume exact.
+ *
+ * @example
+ * const data = ({ step }) => batches(dataset, { batch: 64, seed: 1, start: step })
+ */
+export type TrainingData = (position: { step: number; samples: number }) => AsyncIterable<TrainingBatch>
 
 /** What every training run is told. */
 export interface TrainingOptions {
@@ -73,7 +79,7 @@ export interface TrainingMetrics {
 /** One microbatch on the backend. Lent. */
 export interface Microbatch {
   readonly images: tf.Tensor4D
-  readonly labels: Int32Array
+  readonly labels?: Int32Array
   readonly timesteps: Int32Array
   readonly step: number
   /** Position of its first image among all images of the run: the key of its noise. */
@@ -112,7 +118,7 @@ export async function* train(objective: Objective, options: TrainingOptions): As
   const layout = flatLayout(objective.specs, objective.parameters)
   let state = options.state ? cloneState(options.state) : initialState(objective, layout, options)
   objective.timesteps.restore(state.timesteps)
-  const batches = options.data(state.step)[Symbol.asyncIterator]()
+  const batches = options.data(state)[Symbol.asyncIterator]()
   try {
     while (state.step < options.steps) {
       signal?.throwIfAborted()
@@ -219,7 +225,7 @@ function batchGradient(
     const part = tf.tidy(() => {
       const microbatch: Microbatch = {
         images: tf.tensor4d(batch.images.subarray(start * pixels, end * pixels), [end - start, ...shape]),
-        labels: batch.labels.subarray(start, end),
+        ...(batch.labels ? { labels: batch.labels.subarray(start, end) } : {}),
         timesteps: drawn.timesteps.subarray(start, end),
         step: state.step,
         firstSample: state.samples + start,
@@ -261,7 +267,7 @@ async function readMetrics(
       means[name] = mean(rows)
       if (name === 'loss') losses = Float32Array.from(rows)
     }
-    const loss = means['loss'] as number
+    const loss = means.loss as number
     for (const [what, value] of [['loss', loss] as const, ['gradient norm', gradientNorm] as const]) {
       if (!Number.isFinite(value)) throw new TrainingDivergedError({ step: state.step, what, value })
     }
