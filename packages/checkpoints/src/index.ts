@@ -13,7 +13,10 @@ export {
   WriteError,
 } from './errors.ts'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half.ts'
-export { type OpenOptions, openWeights, readWeights } from './open-weights.ts'
+export { writeNpy } from './npy.ts'
+export { type NpzOptions, type SaveNpzOptions, saveNpz, writeNpz } from './npz-write.ts'
+export { type OpenOptions, openWeights } from './open-weights.ts'
+export { readWeights } from './read-weights.ts'
 export { readSafetensors } from './safetensors-read.ts'
 export {
   type SafetensorsOptions,

@@ -14,6 +14,7 @@ export async function openSafetensors(source: Source, signal?: AbortSignal): Pro
   return {
     name,
     format: 'safetensors',
+    size,
     tensors,
     metadata,
     values: Object.create(null),

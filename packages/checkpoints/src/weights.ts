@@ -11,6 +11,8 @@ export interface TensorInfo {
   readonly shape: readonly number[]
   /** Size of its elements once read. */
   readonly bytes: number
+  /** An earlier tensor of the file that has the very same elements: tied weights. */
+  readonly sameAs?: string
 }
 
 /** A value that stands beside the tensors of a PyTorch file: a step count, a learning rate, a name. */
@@ -35,6 +37,8 @@ export interface WeightsReader {
   /** What the file is called in messages: its path, its address, or `bytes`. */
   readonly name: string
   readonly format: WeightsFormat
+  /** Length of the file in bytes. */
+  readonly size: number
   /** All tensors, in the order in which they lie in the file. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** The text pairs of a safetensors header; empty for other formats. */

@@ -1,0 +1,48 @@
+import { Inflate } from 'fflate'
+import { MalformedFileError } from './errors.ts'
+
+/** Pieces in which packed bytes are inflated, so that a bomb is noticed before it has grown. */
+const piece = 2 ** 16
+
+/** Inflates bytes that are known to become `size` bytes; becoming more or less is an error. */
+export function inflate(packed: Uint8Array, size: number, source: string): Uint8Array {
+  const result = new Uint8Array(size)
+  const filled = run(packed, source, (chunk, at) => {
+    if (chunk.length > size - at) throw broken(source, `it inflates to more than ${size} bytes`)
+    result.set(chunk, at)
+    return true
+  })
+  if (filled < size) throw broken(source, `it inflates to ${filled} bytes, expected ${size}`)
+  return result
+}
+
+/** The first `most` bytes, or fewer if there are no more; the packed bytes may end anywhere. */
+export function inflateStart(packed: Uint8Array, most: number, source: string): Uint8Array {
+  const result = new Uint8Array(most)
+  const filled = run(packed, source, (chunk, at) => {
+    result.set(chunk.subarray(0, most - at), at)
+    return at + chunk.length < most
+  })
+  return result.subarray(0, Math.min(filled, most))
+}
+
+/** Inflates until the input ends or `take` says no; gives the number of bytes made. */
+function run(packed: Uint8Array, source: string, take: (chunk: Uint8Array, at: number) => boolean): number {
+  let made = 0
+  let wanted = true
+  const stream = new Inflate((chunk) => {
+    if (wanted) wanted = take(chunk, made)
+    made += chunk.length
+  })
+  try {
+    for (let at = 0; wanted && at < packed.length; at += piece) stream.push(packed.subarray(at, at + piece))
+  } catch (cause) {
+    if (cause instanceof MalformedFileError) throw cause
+    throw broken(source, `it cannot be inflated (${cause instanceof Error ? cause.message : cause})`)
+  }
+  return made
+}
+
+function broken(source: string, problem: string): MalformedFileError {
+  return new MalformedFileError({ source, format: 'zip', problems: [problem] })
+}
