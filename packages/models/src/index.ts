@@ -8,6 +8,17 @@ export {
 } from './errors.ts'
 export type { DropoutKey } from './layers/dropout.ts'
 export { timestepEmbedding } from './layers/timestep-embedding.ts'
+export { memoryShape, toFile, toMemory } from './layout.ts'
+export { type LoadOptions, loadEncoderUNet, loadSuperResolutionUNet, loadUNet } from './load.ts'
+export {
+  describedNetwork,
+  descriptionKey,
+  type NetworkDescription,
+  type NetworkFile,
+  openNetwork,
+  readTensors,
+  saveNetwork,
+} from './network-file.ts'
 export {
   countParameters,
   disposeParameters,

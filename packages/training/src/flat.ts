@@ -2,7 +2,7 @@
  * All parameters of a network as one vector. An optimiser over it needs a dozen operations a step,
  * where one over hundreds of tensors needs thousands.
  */
-import type { ParameterSpec, Parameters } from '@guided-diffusion/models'
+import { memoryShape, type ParameterSpec, type Parameters } from '@guided-diffusion/models'
 import * as tf from '@tensorflow/tfjs-core'
 
 /** Where each parameter lies in the vector: in the order of the specs, in memory layout. */
@@ -13,10 +13,10 @@ export interface FlatLayout {
   readonly length: number
 }
 
-/** The layout of the given parameters. */
-export function flatLayout(specs: readonly ParameterSpec[], parameters: Parameters): FlatLayout {
+/** The layout of a network's parameters. */
+export function flatLayout(specs: readonly ParameterSpec[]): FlatLayout {
   const names = specs.map((spec) => spec.name)
-  const shapes = names.map((name) => (parameters[name] as tf.Tensor).shape)
+  const shapes = specs.map((spec) => memoryShape(spec.kind, spec.shape))
   const sizes = shapes.map((shape) => shape.reduce((product, length) => product * length, 1))
   return { names, shapes, sizes, length: sizes.reduce((sum, size) => sum + size, 0) }
 }

@@ -115,7 +115,7 @@ export async function* train(objective: Objective, options: TrainingOptions): As
       advice: 'Give the length of the whole run.',
     })
   }
-  const layout = flatLayout(objective.specs, objective.parameters)
+  const layout = flatLayout(objective.specs)
   let state = options.state ? cloneState(options.state) : initialState(objective, layout, options)
   objective.timesteps.restore(state.timesteps)
   const batches = options.data(state)[Symbol.asyncIterator]()
