@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js'
 import '@tensorflow/tfjs-backend-cpu'
-import { golden, goldenError, goldenWeights } from '@guided-diffusion/tooling/golden/vectors.ts'
+import { golden, goldenError, goldenWeights } from '@guided-diffusion/tooling/golden'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createEncoderUNet } from './encoder-unet.ts'
@@ -45,7 +45,7 @@ function load(name: string) {
     raw,
     images,
     vector,
-    weights: goldenWeights(network.salt, network.keys),
+    weights: goldenWeights(network.salt, network.keys ?? {}),
   }
 }
 
@@ -122,7 +122,7 @@ describe('the encoder equals the reference', () => {
       const vector = load(name)
       const encoder = createEncoderUNet(encoderConfigFromReference(vector.network.config), vector.weights)
       const [x, t] = [vector.images('in:x'), vector.vector('in:t')]
-      const labels = tf.oneHot(vector.vector('in:y', 'int32'), encoder.config.outChannels)
+      const labels = tf.cast(tf.oneHot(vector.vector('in:y', 'int32'), encoder.config.outChannels), 'float32')
       const logProbability = (images: tf.Tensor) =>
         tf.sum(tf.mul(tf.logSoftmax(encoder.forward(images as tf.Tensor4D, t)), labels), 1)
       const logits = await encoder.forward(x, t).data()

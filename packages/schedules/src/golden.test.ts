@@ -1,4 +1,4 @@
-import { golden, goldenError } from '@guided-diffusion/tooling/golden/vectors.ts'
+import { golden, goldenError } from '@guided-diffusion/tooling/golden'
 import { expect, test } from 'vitest'
 import {
   cosineSchedule,
