@@ -13,7 +13,7 @@ export interface ImageBatch {
   /** Number of this batch, counted from 0; a run that stopped after it goes on with `start: index + 1`. */
   readonly index: number
   /** Which images of the data set these are. */
-  readonly indices: Float64Array
+  readonly indices: Int32Array
 }
 
 export interface BatchOptions {
@@ -36,6 +36,7 @@ export interface BatchOptions {
 
 const ORDER = streamOf('datasets/order')
 const FLIP = streamOf('datasets/flip')
+const WHOLE = { index: 0, count: 1 }
 
 /**
  * Batches of a data set, for ever unless `epochs` says how long.
@@ -51,10 +52,80 @@ const FLIP = streamOf('datasets/flip')
  * for await (const { images, labels, shape } of batches(dataset, { batch: 64, seed: 1, flip: 0.5 })) …
  */
 export function batches(dataset: Dataset, options: BatchOptions): AsyncIterable<ImageBatch> {
-  const { batch, seed, epochs = Infinity, flip = 0, start = 0, order = 'shuffled', signal } = options
-  const shard = options.shard ?? { index: 0, count: 1 }
+  requireOptions(dataset, options)
+  return { [Symbol.asyncIterator]: () => iterate(dataset, options) }
+}
+
+async function* iterate(
+  dataset: Dataset,
+  options: BatchOptions,
+): AsyncGenerator<ImageBatch, void, undefined> {
+  const { start = 0, signal } = options
+  const stopped = new AbortController()
+  const either = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal
+  const read = batchReader(dataset, options, either)
+  try {
+    let next = ahead(read(start))
+    for (let index = start + 1; ; index++) {
+      const batch = await next
+      signal?.throwIfAborted()
+      if (batch === undefined) return
+      // While the consumer works on this batch, the following one is decoded.
+      next = ahead(read(index))
+      yield batch
+      signal?.throwIfAborted()
+    }
+  } finally {
+    stopped.abort()
+  }
+}
+
+/** A promise whose failure is told to whoever awaits it, and to no one if nobody does. */
+function ahead<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}
+
+function batchReader(
+  dataset: Dataset,
+  options: BatchOptions,
+  signal: AbortSignal,
+): (index: number) => Promise<ImageBatch | undefined> {
+  const { batch, seed, epochs = Infinity, flip = 0, order = 'shuffled', shard = WHOLE } = options
   const { length, shape } = dataset
-  requireCount('dataset.length', length, 1, 'There is nothing to read: check the folder or file.')
+  const size = shape[0] * shape[1] * shape[2]
+  const end = epochs * length
+  let epochInUse = -1
+  let element = (position: number): number => position
+
+  const sampleAt = (place: number): number => {
+    const epoch = Math.floor(place / length)
+    if (order === 'shuffled' && epoch !== epochInUse) {
+      element = permutation({ seed, stream: ORDER, index: epoch }, length)
+      epochInUse = epoch
+    }
+    return element(place - epoch * length)
+  }
+
+  return async (index) => {
+    const first = index * batch * shard.count + shard.index
+    const count = Math.min(batch, Math.ceil((end - first) / shard.count))
+    if (count <= 0) return undefined
+    const places = Array.from({ length: count }, (_, i) => first + i * shard.count)
+    const indices = Int32Array.from(places, sampleAt)
+    const samples = await dataset.read(indices, { signal })
+    places.forEach((place, i) => {
+      if (flip > 0 && (uniform({ seed, stream: FLIP, index: place }, 1)[0] as number) < flip) {
+        flipHorizontally(samples.images, i * size, shape)
+      }
+    })
+    return { ...samples, shape: [count, ...shape], index, indices }
+  }
+}
+
+function requireOptions(dataset: Dataset, options: BatchOptions): void {
+  const { batch, epochs = Infinity, flip = 0, start = 0, shard = WHOLE } = options
+  requireCount('dataset.length', dataset.length, 1, 'There is nothing to read: check the folder or file.')
   requireCount('batch', batch, 1, 'A batch has one image or more.')
   if (epochs !== Infinity) requireCount('epochs', epochs, 1, 'Leave epochs out to go on for ever.')
   requireCount('start', start, 0, 'Batches count from 0.')
@@ -75,45 +146,6 @@ export function batches(dataset: Dataset, options: BatchOptions): AsyncIterable<
       expected: 'a probability in [0, 1]',
       advice: 'Half of all images are mirrored with flip: 0.5.',
     })
-  }
-  const size = shape[0] * shape[1] * shape[2]
-  const end = epochs * length
-  let epochInUse = -1
-  let element: (position: number) => number = (position) => position
-
-  const sampleAt = (place: number): number => {
-    const epoch = Math.floor(place / length)
-    if (order === 'shuffled' && epoch !== epochInUse) {
-      element = permutation({ seed, stream: ORDER, index: epoch }, length)
-      epochInUse = epoch
-    }
-    return element(place - epoch * length)
-  }
-
-  const read = async (index: number): Promise<ImageBatch | undefined> => {
-    const first = index * batch * shard.count + shard.index
-    const count = Math.min(batch, Math.ceil((end - first) / shard.count))
-    if (count <= 0) return undefined
-    const place = (i: number): number => first + i * shard.count
-    const indices = Float64Array.from({ length: count }, (_, i) => sampleAt(place(i)))
-    const samples = await dataset.read(indices, { signal })
-    for (let i = 0; i < count; i++) {
-      if (flip > 0 && (uniform({ seed, stream: FLIP, index: place(i) }, 1)[0] as number) < flip) {
-        flipHorizontally(samples.images, i * size, shape)
-      }
-    }
-    return { ...samples, shape: [count, ...shape], index, indices }
-  }
-
-  return {
-    async *[Symbol.asyncIterator]() {
-      for (let index = start; ; index++) {
-        signal?.throwIfAborted()
-        const next = await read(index)
-        if (next === undefined) return
-        yield next
-      }
-    },
   }
 }
 

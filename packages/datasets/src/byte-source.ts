@@ -1,4 +1,4 @@
-import { readFileBytes } from '#files'
+import { readFileBytes } from '#platform'
 import { DatasetReadError } from './errors.ts'
 
 /** Where bytes come from: a path (Node), an address, a `File` or other `Blob`, or the bytes themselves. */

@@ -1,3 +1,5 @@
+import { DatasetRangeError } from './errors.ts'
+
 /**
  * Images of one size that can be read by number, in any order. Anything of this shape can be batched; the readers
  * of this package only make such objects.
@@ -22,4 +24,18 @@ export interface Samples {
   readonly images: Float32Array
   /** `[B]`; missing when the data set has no labels. */
   readonly labels?: Int32Array
+}
+
+/** @throws {DatasetRangeError} unless all are numbers of images. */
+export function requireIndices(indices: ArrayLike<number>, length: number): void {
+  for (let i = 0; i < indices.length; i++) {
+    const value = indices[i]
+    if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < length) continue
+    throw new DatasetRangeError({
+      parameter: `indices[${i}]`,
+      value,
+      expected: `an integer in [0, ${length})`,
+      advice: 'Images count from 0.',
+    })
+  }
 }

@@ -1,6 +1,6 @@
 import { type ByteSource, nameOf, readBytes } from './byte-source.ts'
 import { DatasetFormatError } from './errors.ts'
-import { gunzip, isGzip } from './gzip.ts'
+import { inflate, isGzip } from './inflate.ts'
 
 /** An array as an IDX file holds it. */
 export interface IdxArray {
@@ -11,7 +11,7 @@ export interface IdxArray {
 interface IdxHeader {
   readonly type: number
   readonly shape: readonly number[]
-  /** Bytes before the first element. */
+  /** Bytes of the header. */
   readonly start: number
   /** Bytes of all elements. */
   readonly size: number
@@ -25,7 +25,7 @@ const ELEMENT_BYTES = new Map([
   [0x0d, 4],
   [0x0e, 8],
 ])
-const MAXIMUM_HEADER = 4 + 4 * 255
+const LONGEST_HEADER = 4 + 4 * 255
 
 /**
  * An array from a file in the format of MNIST, packed with gzip or not: two zero bytes, the type, the number of
@@ -38,9 +38,9 @@ const MAXIMUM_HEADER = 4 + 4 * 255
  */
 export async function readIdx(
   source: ByteSource,
-  options: { readonly signal?: AbortSignal | undefined; readonly maximumBytes?: number } = {},
+  options: { readonly maximumBytes?: number; readonly signal?: AbortSignal } = {},
 ): Promise<IdxArray> {
-  const { signal, maximumBytes = 2 ** 32 } = options
+  const { maximumBytes = 2 ** 31, signal } = options
   const file = nameOf(source, 'IDX file')
   const stored = await readBytes(source, signal)
   const bytes = isGzip(stored) ? await unpack(file, stored, maximumBytes, signal) : stored
@@ -49,44 +49,35 @@ export async function readIdx(
   return { shape: header.shape, data: readElements(bytes, header) }
 }
 
+/** All of the unpacked file, but not much more than its header announces. */
 async function unpack(
   file: string,
   packed: Uint8Array,
   maximumBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = []
-  let length = 0
-  let wanted = maximumBytes
-  try {
-    for await (const piece of gunzip(packed)) {
-      signal?.throwIfAborted()
-      pieces.push(piece)
-      length += piece.length
-      if (wanted === maximumBytes && length >= MAXIMUM_HEADER) {
-        const { start, size } = readHeader(file, join(pieces, length))
-        wanted = start + size
+  const { bytes, damage } = await inflate(packed, 'gzip', {
+    signal,
+    enough: (first, length) => {
+      if (length < LONGEST_HEADER) return false
+      const { start, size } = readHeader(file, first)
+      if (start + size > maximumBytes) {
+        throw new DatasetFormatError({
+          file,
+          problem: `it announces ${start + size} bytes, more than the limit of ${maximumBytes}`,
+          advice: 'Raise maximumBytes if you trust the file.',
+        })
       }
-      if (length > wanted || wanted > maximumBytes) break
-    }
-  } catch (cause) {
-    signal?.throwIfAborted()
-    if (cause instanceof DatasetFormatError) throw cause
-    throw new DatasetFormatError({
-      file,
-      problem: `the gzip data is damaged or ends early, after ${length} unpacked bytes`,
-      advice: 'Get the file anew: a part of it seems to be missing.',
-      cause,
-    })
-  }
-  if (wanted > maximumBytes || length > maximumBytes) {
-    throw new DatasetFormatError({
-      file,
-      problem: `it unpacks to ${Math.max(wanted, length)} bytes or more, above the limit of ${maximumBytes}`,
-      advice: 'Raise maximumBytes if you trust the file.',
-    })
-  }
-  return join(pieces, length)
+      return length > start + size
+    },
+  })
+  if (damage === undefined) return bytes
+  throw new DatasetFormatError({
+    file,
+    problem: `its gzip data is damaged or ends early, after ${bytes.length} unpacked bytes`,
+    advice: 'The download may be incomplete: get the file anew.',
+    cause: damage,
+  })
 }
 
 function readHeader(file: string, bytes: Uint8Array): IdxHeader {
@@ -101,7 +92,7 @@ function readHeader(file: string, bytes: Uint8Array): IdxHeader {
   const [zero0, zero1, type, dimensions] = bytes as unknown as [number, number, number, number]
   const elementBytes = ELEMENT_BYTES.get(type)
   if (zero0 !== 0 || zero1 !== 0 || elementBytes === undefined || dimensions === 0) {
-    const begin = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
+    const begin = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, '0')).join(' ')
     return fail(`it begins with ${begin}, so it is no IDX file`)
   }
   const start = 4 + 4 * dimensions
@@ -113,10 +104,11 @@ function readHeader(file: string, bytes: Uint8Array): IdxHeader {
 
 function requireSize(file: string, { shape, start, size }: IdxHeader, length: number): void {
   if (length === start + size) return
+  const follow = length > start + size ? 'more' : `only ${length - start}`
   throw new DatasetFormatError({
     file,
-    problem: `its header tells of ${shape.join(' × ')} elements in ${size} bytes, but ${length - start} bytes follow`,
-    advice: 'The file is cut, or something else was appended: get it anew.',
+    problem: `its header announces ${shape.join(' × ')} elements, ${size} bytes, but ${follow} follow`,
+    advice: 'The file is cut, or something was appended: get it anew.',
   })
 }
 
@@ -134,14 +126,4 @@ function readElements(bytes: Uint8Array, { type, start, size }: IdxHeader): IdxA
     default:
       return Float64Array.from({ length: size / 8 }, (_, i) => view.getFloat64(8 * i))
   }
-}
-
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let position = 0
-  for (const piece of pieces) {
-    bytes.set(piece, position)
-    position += piece.length
-  }
-  return bytes
 }
