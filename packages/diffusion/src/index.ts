@@ -5,6 +5,7 @@ export {
   coefficients,
   coefficientsFrom,
 } from './coefficients.ts'
+export { type DiffusionDescription, describedDiffusion } from './description.ts'
 export {
   createDiffusion,
   type Diffusion,

@@ -1,0 +1,24 @@
+/**
+ * What a driver tells about the backend that it started.
+ */
+export interface BackendInfo {
+  /** Name that `tf.getBackend()` gives: `tensorflow`, `wasm`, `cpu`, `webgpu`. */
+  readonly backend: string
+  /** One line for people: library version, device, threads. */
+  readonly description: string
+  /** Fused kernels that are registered for it, by name. */
+  readonly kernels: readonly string[]
+  /** Whether gradients of every operation of the networks run: what training needs. */
+  readonly trains: boolean
+}
+
+/**
+ * A way to compute. `start` makes it the current backend of `@tensorflow/tfjs-core`; where it can't run,
+ * it throws {@link BackendUnavailableError} and leaves the engine as it was.
+ */
+export interface BackendDriver {
+  readonly name: string
+  /** What it needs, in a few words. */
+  readonly needs: string
+  start(): Promise<BackendInfo>
+}

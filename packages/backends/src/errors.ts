@@ -1,0 +1,32 @@
+/** A backend that can't run here: why, and what would help. */
+export class BackendUnavailableError extends Error {
+  override readonly name = 'BackendUnavailableError'
+  readonly backend: string
+  readonly reason: string
+  readonly advice: string
+
+  constructor(facts: { backend: string; reason: string; advice: string; cause?: unknown }) {
+    super(`The ${facts.backend} backend can't run here: ${facts.reason}. ${facts.advice}`, {
+      cause: facts.cause,
+    })
+    this.backend = facts.backend
+    this.reason = facts.reason
+    this.advice = facts.advice
+  }
+}
+
+/** None of the drivers that were asked for can run. */
+export class NoBackendError extends Error {
+  override readonly name = 'NoBackendError'
+  readonly tried: readonly BackendUnavailableError[]
+
+  constructor({ tried }: { tried: readonly BackendUnavailableError[] }) {
+    const reasons = tried.map(({ backend, reason, advice }) => `${backend}: ${reason}. ${advice}`)
+    super(
+      tried.length === 0
+        ? 'No backend was asked for. Pass at least one driver, for example cpu().'
+        : `No backend can run here.\n${reasons.join('\n')}`,
+    )
+    this.tried = tried
+  }
+}

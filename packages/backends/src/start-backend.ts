@@ -1,0 +1,35 @@
+import type { BackendDriver, BackendInfo } from './driver.ts'
+import { BackendUnavailableError, NoBackendError } from './errors.ts'
+import { registerGradients } from './gradients.ts'
+
+/** The backend that runs, and why those before it don't. */
+export interface BackendReport extends BackendInfo {
+  /** Name of the driver. */
+  readonly name: string
+  readonly skipped: readonly BackendUnavailableError[]
+}
+
+/**
+ * Starts the first driver that can run and makes it the current backend of TensorFlow.js, with the gradients
+ * of all operations registered. The only call of this project that changes the engine.
+ *
+ * @example
+ * const backend = await startBackend([tensorflow(), wasm(), cpu()])
+ * console.log(backend.name, backend.description)
+ *
+ * @throws NoBackendError with every reason if none can run.
+ */
+export async function startBackend(drivers: readonly BackendDriver[]): Promise<BackendReport> {
+  const skipped: BackendUnavailableError[] = []
+  for (const driver of drivers) {
+    try {
+      const info = await driver.start()
+      await registerGradients()
+      return { ...info, name: driver.name, skipped }
+    } catch (error) {
+      if (!(error instanceof BackendUnavailableError)) throw error
+      skipped.push(error)
+    }
+  }
+  throw new NoBackendError({ tried: skipped })
+}

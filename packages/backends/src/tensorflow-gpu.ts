@@ -1,0 +1,1 @@
+export { tensorflowGpu } from './tensorflow.ts'
