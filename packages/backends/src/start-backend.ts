@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver, BackendInfo } from './driver.ts'
 import { BackendUnavailableError, NoBackendError } from './errors.ts'
 import { registerGradients } from './gradients.ts'
@@ -20,6 +21,8 @@ export interface BackendReport extends BackendInfo {
  * @throws NoBackendError with every reason if none can run.
  */
 export async function startBackend(drivers: readonly BackendDriver[]): Promise<BackendReport> {
+  // else TensorFlow.js prints a banner at the first operation
+  tf.env().set('PROD', true)
   const skipped: BackendUnavailableError[] = []
   for (const driver of drivers) {
     try {

@@ -32,8 +32,6 @@ function native(name: string, packageName: string, load: () => Promise<void>): B
     async start() {
       if (process.platform === 'linux') process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
       restoreNodeUtilities()
-      // else tfjs prints a banner at the first operation
-      tf.env().set('PROD', true)
       await loadPeer(
         name,
         packageName,

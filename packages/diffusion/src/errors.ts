@@ -30,6 +30,16 @@ export class DenoiserOutputError extends Error {
   }
 }
 
+/** A guidance asked for a gradient through a denoiser that runs elsewhere. */
+export class AsynchronousDenoiserError extends Error {
+  override readonly name = 'AsynchronousDenoiserError'
+  readonly advice = 'Guide at x_t or at the mean, or use a denoiser that runs on the current backend.'
+
+  constructor() {
+    super('The denoiser answers with a promise, through which nothing can be differentiated.')
+  }
+}
+
 /** Sampling left the numbers. */
 export class DivergenceError extends Error {
   override readonly name = 'DivergenceError'

@@ -1,3 +1,4 @@
+export { type BitsPerDimension, type BitsPerDimensionOptions, bitsPerDimension } from './bits-per-dim.ts'
 export {
   type Coefficients,
   coefficientNames,
@@ -5,6 +6,10 @@ export {
   coefficients,
   coefficientsFrom,
 } from './coefficients.ts'
+export { ddim } from './ddim.ts'
+export { ddimInversion } from './ddim-inversion.ts'
+export { ddpm } from './ddpm.ts'
+export type { Denoiser } from './denoiser.ts'
 export { type DiffusionDescription, describedDiffusion } from './description.ts'
 export {
   createDiffusion,
@@ -14,8 +19,15 @@ export {
   type Variance,
 } from './diffusion.ts'
 export { discretizedGaussianLogLikelihood } from './discretized-gaussian.ts'
-export { DenoiserOutputError, DiffusionOptionError, DivergenceError } from './errors.ts'
+export {
+  AsynchronousDenoiserError,
+  DenoiserOutputError,
+  DiffusionOptionError,
+  DivergenceError,
+} from './errors.ts'
 export { addNoise, networkTimesteps, qSample } from './forward.ts'
+export { generate } from './generate.ts'
+export type { Guidance, GuidanceContext } from './guidance.ts'
 export { gaussianKl, meanPerSample } from './kl.ts'
 export {
   type Losses,
@@ -26,6 +38,7 @@ export {
   trainingLoss,
   variationalBound,
 } from './loss.ts'
+export { type ImageShape, initialNoise, stepNoise } from './noise.ts'
 export { posteriorMean, xStartFromPrevious } from './posterior.ts'
 export {
   epsilonFromXStart,
@@ -35,4 +48,6 @@ export {
   xStartFromV,
 } from './prediction.ts'
 export { type Reverse, type ReverseOptions, reverse, reverseFrom } from './reverse.ts'
+export { type SamplingOptions, type SamplingStep, sample } from './sample.ts'
+export type { Sampler, SamplerInput } from './sampler.ts'
 export { reverseLogVariance, type SplitOutput, splitOutput } from './variance.ts'
