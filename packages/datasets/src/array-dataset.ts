@@ -2,6 +2,8 @@ import { type Dataset, requireIndices } from './dataset.ts'
 import { DatasetRangeError } from './errors.ts'
 import { writeSignedUnit } from './pixels.ts'
 
+const MOST_UNNAMED = 2 ** 16
+
 /**
  * A data set of pixels that are in memory already, one byte each. The arrays are kept, not copied.
  *
@@ -15,18 +17,18 @@ export function arrayDataset(options: {
   readonly shape: readonly [number: number, height: number, width: number, channels: number]
   /** `[N]`. */
   readonly labels?: ArrayLike<number>
-  /** Names of the labels 0, 1, …. @default their numbers, up to the largest there is */
+  /** Names of the labels 0, 1, …. @default their numbers, up to the largest there is, which is below 65536 */
   readonly classes?: readonly string[]
 }): Dataset {
   const { pixels, shape } = options
   const [length, height, width, channels] = shape
   const size = height * width * channels
-  if (!(length * size > 0 && pixels.length === length * size)) {
+  if (!shape.every((n) => Number.isInteger(n) && n > 0) || pixels.length !== length * size) {
     throw new DatasetRangeError({
       parameter: 'pixels.length',
       value: pixels.length,
-      expected: `${shape.join(' × ')} bytes`,
-      advice: 'Give the shape as [number, height, width, channels].',
+      expected: `${shape.join(' × ')} bytes, one or more`,
+      advice: 'Give the shape as [number, height, width, channels], in positive integers.',
     })
   }
   const classes = options.labels ? (options.classes ?? namedByNumber(options.labels)) : []
@@ -49,10 +51,11 @@ export function arrayDataset(options: {
   }
 }
 
+/** Labels may come from a damaged file: one of two thousand million must not make as many names. */
 function namedByNumber(labels: ArrayLike<number>): string[] {
   let largest = -1
   for (let i = 0; i < labels.length; i++) largest = Math.max(largest, labels[i] as number)
-  return Array.from({ length: largest + 1 }, (_, label) => String(label))
+  return Array.from({ length: Math.min(largest + 1, MOST_UNNAMED) }, (_, label) => String(label))
 }
 
 function requireLabels(labels: ArrayLike<number>, length: number, classes: number): void {

@@ -47,6 +47,8 @@ const WHOLE = { index: 0, count: 1 }
  * reader with a batch `count` times as large. Order and flip of a sample depend on the seed and its place in the
  * row, and on nothing else.
  *
+ * Aborting `signal` ends the loop with its reason.
+ *
  * @throws {DatasetRangeError} at once, when an option is out of range or the data set is empty.
  * @example
  * for await (const { images, labels, shape } of batches(dataset, { batch: 64, seed: 1, flip: 0.5 })) …
@@ -61,6 +63,7 @@ async function* iterate(
   options: BatchOptions,
 ): AsyncGenerator<ImageBatch, void, undefined> {
   const { start = 0, signal } = options
+  signal?.throwIfAborted()
   const stopped = new AbortController()
   const either = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal
   const read = batchReader(dataset, options, either)
@@ -124,9 +127,10 @@ function batchReader(
 }
 
 function requireOptions(dataset: Dataset, options: BatchOptions): void {
-  const { batch, epochs = Infinity, flip = 0, start = 0, shard = WHOLE } = options
+  const { batch, seed, epochs = Infinity, flip = 0, start = 0, shard = WHOLE } = options
   requireCount('dataset.length', dataset.length, 1, 'There is nothing to read: check the folder or file.')
   requireCount('batch', batch, 1, 'A batch has one image or more.')
+  requireCount('seed', seed, 0, 'Take any whole number as seed.')
   if (epochs !== Infinity) requireCount('epochs', epochs, 1, 'Leave epochs out to go on for ever.')
   requireCount('start', start, 0, 'Batches count from 0.')
   requireCount('shard.count', shard.count, 1, 'A single reader is shard { index: 0, count: 1 }.')

@@ -1,7 +1,11 @@
 import { readFileBytes } from '#platform'
+import { download } from './download.ts'
 import { DatasetReadError } from './errors.ts'
 
-/** Where bytes come from: a path (Node), an address, a `File` or other `Blob`, or the bytes themselves. */
+/**
+ * Where bytes come from: a path in Node, an `http` or `https` address (in a browser also one relative to the page), a
+ * `File` or other `Blob`, or the bytes themselves.
+ */
 export type ByteSource = string | URL | Blob | Uint8Array
 
 /** How an error speaks of a source. */
@@ -18,7 +22,7 @@ export async function readBytes(source: ByteSource, signal?: AbortSignal): Promi
   const file = nameOf(source, 'blob')
   try {
     if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer())
-    if (/^https?:/.test(file)) return await download(file, signal)
+    if (/^https?:/i.test(file)) return await download(file, signal)
     return await readFileBytes(source, signal)
   } catch (cause) {
     signal?.throwIfAborted()
@@ -30,14 +34,4 @@ export async function readBytes(source: ByteSource, signal?: AbortSignal): Promi
       cause,
     })
   }
-}
-
-async function download(file: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const response = await fetch(file, signal ? { signal } : {})
-  if (response.ok) return new Uint8Array(await response.arrayBuffer())
-  throw new DatasetReadError({
-    file,
-    problem: `the server answers ${response.status} ${response.statusText}`.trim(),
-    advice: 'Check the address.',
-  })
 }

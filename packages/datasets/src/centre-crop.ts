@@ -12,17 +12,16 @@ export function centreCrop(picture: Picture, size: number): Picture {
   while (Math.min(image.width, image.height) >= 2 * size) {
     image = resample(image, Math.floor(image.width / 2), Math.floor(image.height / 2), box)
   }
-  const scale = size / Math.min(image.width, image.height)
-  image = resample(image, roundHalfEven(image.width * scale), roundHalfEven(image.height * scale), bicubic)
-  const left = Math.floor((image.width - size) / 2)
-  const top = Math.floor((image.height - size) / 2)
   if (image.width === size && image.height === size) return image
-  const pixels = new Uint8Array(size * size * 3)
-  for (let row = 0; row < size; row++) {
-    const start = 3 * ((top + row) * image.width + left)
-    pixels.set(image.pixels.subarray(start, start + 3 * size), row * 3 * size)
-  }
-  return { width: size, height: size, pixels }
+  const scale = size / Math.min(image.width, image.height)
+  const width = roundHalfEven(image.width * scale)
+  const height = roundHalfEven(image.height * scale)
+  return resample(image, width, height, bicubic, {
+    left: Math.floor((width - size) / 2),
+    top: Math.floor((height - size) / 2),
+    width: size,
+    height: size,
+  })
 }
 
 /** Python's rounding: halves go to the even side. */

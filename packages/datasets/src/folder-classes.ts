@@ -33,16 +33,14 @@ export function labelFiles(
 
 /** The one way in which every file has a class, or 'none' if no file has one in any way. */
 function usualWay(folder: string, files: readonly string[]): FolderClasses {
-  const inFolders = files.filter((file) => folderName(file) !== undefined)
-  const prefixed = files.filter((file) => prefix(file) !== undefined)
-  if (inFolders.length === files.length) return 'folders'
-  if (prefixed.length === files.length) return 'prefixes'
-  if (inFolders.length === 0 && prefixed.length === 0) return 'none'
+  const outside = files.filter((file) => folderName(file) === undefined)
+  const unprefixed = files.filter((file) => prefix(file) === undefined)
+  if (outside.length === 0) return 'folders'
+  if (unprefixed.length === 0) return 'prefixes'
+  if (outside.length === files.length && unprefixed.length === files.length) return 'none'
   throw new FolderLayoutError({
     folder,
-    problem: `some of its images have a class and others, such as ${
-      files.find((file) => folderName(file) === undefined && prefix(file) === undefined) ?? files[0]
-    }, have none`,
+    problem: `only some of its images have a class (${outside[0]} is in no folder, ${unprefixed[0]} has no prefix)`,
     advice: "Say where classes come from: classes 'folders', 'prefixes' or 'none'.",
   })
 }

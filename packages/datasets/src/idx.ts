@@ -20,7 +20,7 @@ import { type IdxArray, readIdx } from './idx-file.ts'
 export async function idx(options: {
   readonly images: ByteSource
   readonly labels?: ByteSource
-  /** Names of the labels 0, 1, …. @default their numbers, up to the largest there is */
+  /** Names of the labels 0, 1, …. @default their numbers, up to the largest there is, which is below 65536 */
   readonly classes?: readonly string[]
   /** Largest size of an unpacked file, in bytes. @default 2147483648 */
   readonly maximumBytes?: number
@@ -37,30 +37,26 @@ export async function idx(options: {
 
 function requirePixels(
   file: string,
-  { shape, data }: IdxArray,
+  array: IdxArray,
 ): { shape: [number, number, number, number]; pixels: Uint8Array } {
+  const { shape, data } = array
   const [length = 0, height = 0, width = 0, channels = 1] = shape
-  const dimensions = shape.length
-  if (data instanceof Uint8Array && (dimensions === 3 || dimensions === 4) && data.length > 0) {
+  if (data instanceof Uint8Array && (shape.length === 3 || shape.length === 4) && data.length > 0) {
     return { shape: [length, height, width, channels], pixels: data }
   }
   throw new DatasetFormatError({
     file,
-    problem: `it holds ${described({ shape, data })}, and no images`,
+    problem: `it holds ${described(array)}, and no images`,
     advice: 'Images are bytes in 3 dimensions (number, height, width) or 4 (and channels).',
   })
 }
 
-function requireLabels(
-  file: string,
-  { shape, data }: IdxArray,
-  length: number,
-  imageFile: string,
-): IdxArray['data'] {
+function requireLabels(file: string, array: IdxArray, length: number, imageFile: string): IdxArray['data'] {
+  const { shape, data } = array
   if (shape.length !== 1 || data instanceof Float32Array || data instanceof Float64Array) {
     throw new DatasetFormatError({
       file,
-      problem: `it holds ${described({ shape, data })}, and no labels`,
+      problem: `it holds ${described(array)}, and no labels`,
       advice: 'Labels are whole numbers in one dimension. Were the two files swapped?',
     })
   }
@@ -73,5 +69,6 @@ function requireLabels(
 }
 
 function described({ shape, data }: IdxArray): string {
-  return `${shape.join(' × ')} elements for ${data.constructor.name}`
+  const kind = data instanceof Uint8Array ? 'bytes' : `numbers (${data.constructor.name})`
+  return `${shape.join(' × ')} ${kind}`
 }

@@ -1,12 +1,19 @@
-import { decodeCompressed, joinPath, listFiles, readFileBytes, requireDecoder } from '#platform'
+import { listFiles, loadDecoder } from '#platform'
+import { readBytes } from './byte-source.ts'
 import { centreCrop } from './centre-crop.ts'
 import { type Dataset, requireIndices } from './dataset.ts'
-import { DatasetFormatError, DatasetRangeError, DatasetReadError, FolderLayoutError } from './errors.ts'
+import {
+  DatasetFormatError,
+  DatasetRangeError,
+  DatasetReadError,
+  FolderLayoutError,
+  UnsupportedRuntimeError,
+} from './errors.ts'
 import { type FolderClasses, labelFiles } from './folder-classes.ts'
+import { imageFormat } from './image-format.ts'
 import { luminance, type Picture } from './picture.ts'
 import { writeSignedUnit } from './pixels.ts'
 import { readPng } from './png.ts'
-import { isPng } from './png-chunks.ts'
 
 const EXTENSION = /\.(png|jpe?g|webp)$/i
 /** Files that are decoded at the same time: enough for all cores to work, few enough for large photographs. */
@@ -37,12 +44,12 @@ export async function imageFolder(
      * of a file's name. @default the one of both that all images have, 'folders' first, or 'none' if no image has any
      */
     readonly classes?: FolderClasses
-    /** Images with more pixels are refused. @default 268435456 */
+    /** Images with more pixels are refused. @default 67108864 */
     readonly maximumPixels?: number
     readonly signal?: AbortSignal
   },
 ): Promise<Dataset> {
-  const { size, channels = 3, maximumPixels = 2 ** 28, signal } = options
+  const { size, channels = 3, maximumPixels = 2 ** 26, signal } = options
   requireSize(size, channels)
   const files = (await filesOf(folder, signal)).filter((file) => EXTENSION.test(file)).sort()
   if (files.length === 0) {
@@ -52,13 +59,13 @@ export async function imageFolder(
       advice: 'Images are files named *.png, *.jpg, *.jpeg or *.webp, in the folder or below it.',
     })
   }
+  const pathOf = (file: string): string => `${folder.replace(/\/+$/, '')}/${file}`
   const compressed = files.find((file) => !/\.png$/i.test(file))
-  if (compressed !== undefined) await requireDecoder(joinPath(folder, compressed))
+  if (compressed !== undefined) await loadDecoder(pathOf(compressed))
   const { classes, labels } = labelFiles(folder, files, options.classes)
 
   const pixelsOf = async (index: number, signal: AbortSignal | undefined): Promise<Uint8Array> => {
-    const file = joinPath(folder, files[index] as string)
-    const picture = centreCrop(await decode(file, maximumPixels, signal), size)
+    const picture = centreCrop(await decode(pathOf(files[index] as string), maximumPixels, signal), size)
     return channels === 1 ? luminance(picture.pixels) : picture.pixels
   }
 
@@ -83,7 +90,14 @@ async function filesOf(folder: string, signal: AbortSignal | undefined): Promise
   try {
     return await listFiles(folder, signal)
   } catch (cause) {
-    throw readError(cause, folder, 'Give the path of a folder that may be read.', signal)
+    signal?.throwIfAborted()
+    if (cause instanceof UnsupportedRuntimeError) throw cause
+    throw new DatasetReadError({
+      file: folder,
+      problem: cause instanceof Error ? cause.message : String(cause),
+      advice: 'Give the path of a folder that may be read.',
+      cause,
+    })
   }
 }
 
@@ -92,41 +106,18 @@ async function decode(
   maximumPixels: number,
   signal: AbortSignal | undefined,
 ): Promise<Picture> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFileBytes(file, signal)
-  } catch (cause) {
-    throw readError(
-      cause,
-      file,
-      'It was there when the folder was listed: leave the folder alone while it is used.',
-      signal,
-    )
-  }
-  // The content decides, not the name: files are often named wrongly.
-  if (isPng(bytes)) return await readPng(bytes, { file, maximumPixels, signal })
-  try {
-    return await decodeCompressed(bytes, file, maximumPixels)
-  } catch (cause) {
-    if (cause instanceof Error && 'advice' in cause) throw cause
+  const bytes = await readBytes(file, signal)
+  const format = imageFormat(bytes)
+  if (format === 'png') return await readPng(bytes, { file, maximumPixels, signal })
+  if (format === undefined) {
     throw new DatasetFormatError({
       file,
-      problem: `it cannot be decoded (${cause instanceof Error ? cause.message : String(cause)})`,
-      advice: 'The image is damaged, or of another format than it says: replace it or take it out.',
-      cause,
+      problem: 'it is neither a PNG nor a JPEG nor a WebP image',
+      advice: 'The image is damaged, or named as what it is not: replace it or take it out.',
     })
   }
-}
-
-function readError(cause: unknown, file: string, advice: string, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted) return signal.reason
-  if (cause instanceof Error && 'advice' in cause) return cause
-  return new DatasetReadError({
-    file,
-    problem: cause instanceof Error ? cause.message : String(cause),
-    advice,
-    cause,
-  })
+  const decodeCompressed = await loadDecoder(file)
+  return await decodeCompressed(bytes, maximumPixels)
 }
 
 function requireSize(size: number, channels: number): void {

@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DecoderMissingError } from './errors.ts'
+import { DatasetFormatError, DecoderMissingError } from './errors.ts'
 import type { Picture } from './picture.ts'
 
 /** The bytes of a file on disk. */
@@ -8,7 +8,8 @@ export async function readFileBytes(
   path: string | URL,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  return await readFile(path, signal ? { signal } : {})
+  const { buffer, byteOffset, length } = await readFile(path, signal ? { signal } : {})
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 /** `/`-separated paths of all files below a folder, relative to it; links are followed, hidden names are not. */
@@ -31,36 +32,36 @@ export async function listFiles(folder: string, signal: AbortSignal | undefined)
   return found
 }
 
-/** The path of a file of a folder. */
-export function joinPath(folder: string, file: string): string {
-  return join(folder, file)
-}
-
-/** @throws {DecoderMissingError} when the package for JPEG and WebP is not installed. */
-export async function requireDecoder(file: string): Promise<void> {
-  await loadSharp(file)
-}
-
-/** Decodes JPEG, WebP and whatever else `sharp` reads, as it is stored: no turning, no colour profile. */
-export async function decodeCompressed(
-  bytes: Uint8Array,
+/**
+ * The decoder of JPEG and WebP, which is `sharp`. Pixels come as they are stored: not turned, and without
+ * alpha.
+ *
+ * @throws {DecoderMissingError} when `sharp` is not installed.
+ */
+export async function loadDecoder(
   file: string,
-  maximumPixels: number,
-): Promise<Picture> {
-  const sharp = await loadSharp(file)
-  const { data, info } = await sharp(bytes, { limitInputPixels: maximumPixels, failOn: 'error' })
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-  const { width, height, channels } = info
-  if (channels === 3) return { width, height, pixels: data }
-  const pixels = new Uint8Array(width * height * 3)
-  for (let i = 0; i < width * height; i++) pixels.fill(data[i * channels] as number, 3 * i, 3 * i + 3)
-  return { width, height, pixels }
+): Promise<(bytes: Uint8Array, maximumPixels: number) => Promise<Picture>> {
+  const sharp = await importSharp(file)
+  return async (bytes, maximumPixels) => {
+    try {
+      const { data, info } = await sharp(bytes, { limitInputPixels: maximumPixels, failOn: 'error' })
+        .toColourspace('srgb')
+        .removeAlpha()
+        .raw({ depth: 'uchar' })
+        .toBuffer({ resolveWithObject: true })
+      return { width: info.width, height: info.height, pixels: data }
+    } catch (cause) {
+      throw new DatasetFormatError({
+        file,
+        problem: `it cannot be decoded (${cause instanceof Error ? cause.message : String(cause)})`,
+        advice: 'The image is damaged or has more than maximumPixels: replace it or take it out.',
+        cause,
+      })
+    }
+  }
 }
 
-async function loadSharp(file: string): Promise<typeof import('sharp').default> {
+async function importSharp(file: string): Promise<typeof import('sharp').default> {
   try {
     return (await import('sharp')).default
   } catch (cause) {

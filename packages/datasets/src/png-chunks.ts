@@ -1,3 +1,5 @@
+import { concatenated } from './inflate.ts'
+
 /** What a PNG file says of its pixels, and the packed pixels. */
 export interface PngChunks {
   readonly header: PngHeader
@@ -18,7 +20,10 @@ export interface PngHeader {
   readonly interlaced: boolean
 }
 
-const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+const SIGNATURE_BYTES = 8
+
+/** The chunks that pixels depend on. */
+const READ = new Set(['IHDR', 'PLTE', 'IDAT'])
 
 /** Colour types with their samples a pixel and possible depths. */
 const COLOURS = new Map<number, { colour: PngHeader['colour']; samples: number; depths: number[] }>([
@@ -29,44 +34,48 @@ const COLOURS = new Map<number, { colour: PngHeader['colour']; samples: number; 
   [6, { colour: 'rgb+alpha', samples: 4, depths: [8, 16] }],
 ])
 
-export function isPng(bytes: Uint8Array): boolean {
-  return SIGNATURE.every((byte, i) => bytes[i] === byte)
-}
-
 /**
- * The chunks of a PNG file that matter for its pixels; all others are skipped unread. `fail` throws.
+ * The chunks of a PNG file that matter for its pixels, their checksums compared; all others are skipped unread, so
+ * that none of them can do harm. `fail` throws.
  *
  * @see https://www.w3.org/TR/png-3/#5DataRep
  */
 export function readPngChunks(bytes: Uint8Array, fail: (problem: string) => never): PngChunks {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let header: PngHeader | undefined
-  let palette = new Uint8Array()
+  let palette: Uint8Array = new Uint8Array()
   const packed: Uint8Array[] = []
-  for (let position = 8; ; ) {
-    if (position + 12 > bytes.length) return fail('it ends before its last chunk')
-    const length = view.getUint32(position)
-    const type = String.fromCharCode(...bytes.subarray(position + 4, position + 8))
-    const end = position + 8 + length
-    if (end + 4 > bytes.length) return fail(`its chunk ${type} of ${length} bytes is cut`)
-    const content = bytes.subarray(position + 8, end)
-    if (type === 'IHDR' || type === 'PLTE') {
-      // The pixels have a checksum of their own.
-      if (crc32(bytes.subarray(position + 4, end)) !== view.getUint32(end)) {
-        return fail(`the checksum of its chunk ${type} is wrong`)
-      }
-    }
-    if (header === undefined && type !== 'IHDR')
-      return fail(`it begins with the chunk ${type} instead of IHDR`)
+  for (const { type, content } of chunks(bytes, fail)) {
+    if ((type === 'IHDR') !== (header === undefined))
+      return fail('IHDR is not its first chunk, or not its only one')
     if (type === 'IHDR') header = readHeader(content, fail)
-    else if (type === 'PLTE') palette = content.slice()
-    else if (type === 'IDAT') packed.push(content)
-    else if (type === 'IEND') break
-    position = end + 4
+    if (type === 'PLTE') palette = content
+    if (type === 'IDAT') packed.push(content)
   }
-  if (header === undefined) return fail('it has no header')
-  if (packed.length === 0) return fail('it has no pixels')
-  return { header, palette, packed: packed.length === 1 ? (packed[0] as Uint8Array) : concatenated(packed) }
+  if (header === undefined || packed.length === 0) return fail('it has no pixels')
+  if (palette.length % 3 !== 0 || palette.length > 3 * 256)
+    return fail(`its palette has ${palette.length} bytes`)
+  return { header, palette, packed: concatenated(packed) }
+}
+
+/** All chunks up to IEND. Each is its length, four letters, the content, and a CRC of letters and content. */
+function* chunks(
+  bytes: Uint8Array,
+  fail: (problem: string) => never,
+): Generator<{ type: string; content: Uint8Array }> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (let start = SIGNATURE_BYTES; ; ) {
+    if (start + 12 > bytes.length) return fail('it ends before its last chunk')
+    const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
+    if (!/^[a-z]{4}$/i.test(type)) return fail('it has a chunk without a name')
+    const end = start + 8 + view.getUint32(start)
+    if (end + 4 > bytes.length) return fail(`its chunk ${type} is cut`)
+    if (type === 'IEND') return
+    if (READ.has(type) && crc32(bytes.subarray(start + 4, end)) !== view.getUint32(end)) {
+      return fail(`the checksum of its chunk ${type} is wrong`)
+    }
+    yield { type, content: bytes.subarray(start + 8, end) }
+    start = end + 4
+  }
 }
 
 function readHeader(content: Uint8Array, fail: (problem: string) => never): PngHeader {
@@ -81,25 +90,25 @@ function readHeader(content: Uint8Array, fail: (problem: string) => never): PngH
   if (compression !== 0 || filter !== 0 || (interlace as number) > 1)
     return fail('its kind of compression is unknown')
   if (width === 0 || height === 0) return fail(`it is ${width} × ${height} pixels large`)
-  return { width, height, depth: depth as number, ...colour, interlaced: interlace === 1 }
-}
-
-function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let position = 0
-  for (const piece of pieces) {
-    bytes.set(piece, position)
-    position += piece.length
+  return {
+    width,
+    height,
+    depth: depth as number,
+    colour: colour.colour,
+    samples: colour.samples,
+    interlaced: interlace === 1,
   }
-  return bytes
 }
 
-/** CRC-32, polynomial 0xedb88320, bit by bit: the chunks it is for are short. */
+const CRC_OF_BYTE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  return crc
+})
+
+/** CRC-32, polynomial 0xedb88320. */
 function crc32(bytes: Uint8Array): number {
   let crc = -1
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
-  }
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_OF_BYTE[(crc ^ byte) & 0xff] as number)
   return ~crc >>> 0
 }

@@ -26,6 +26,9 @@ const ADAM7: readonly Pass[] = [
  * The pixels of a PNG file in 8-bit colour: grey and palettes are spelt out, 16 bits lose the lower eight, alpha is
  * left out. The file's word is not taken for its size: pixels are counted while they are unpacked.
  *
+ * Written here because fast-png 8.0 unpacks without end (a file of 0.6 MB that calls itself 8 × 8 takes 1.8 GB) and
+ * misreads interlaced images of fewer than 8 bits.
+ *
  * @throws {DatasetFormatError} when the file is damaged, or has more than `maximumPixels`.
  * @see https://www.w3.org/TR/png-3/
  */
@@ -33,12 +36,11 @@ export async function readPng(
   bytes: Uint8Array,
   { file, maximumPixels, signal }: { file: string; maximumPixels: number; signal?: AbortSignal | undefined },
 ): Promise<Picture> {
-  const fail = (problem: string, cause?: unknown): never => {
+  const fail = (problem: string): never => {
     throw new DatasetFormatError({
       file,
       problem,
       advice: 'The image is damaged: replace it or take it out.',
-      ...(cause === undefined ? {} : { cause }),
     })
   }
   const { header, palette, packed } = readPngChunks(bytes, fail)
@@ -47,16 +49,12 @@ export async function readPng(
     throw new DatasetFormatError({
       file,
       problem: `its header announces ${width} × ${height} pixels, more than the limit of ${maximumPixels}`,
-      advice: 'Make the image smaller before it is read.',
+      advice: 'Make the image smaller, or raise maximumPixels if you trust the file.',
     })
   }
   const passes = (interlaced ? ADAM7 : WHOLE).filter(({ x, y }) => x < width && y < height)
   const size = passes.reduce((sum, pass) => sum + passSize(header, pass), 0)
-  const { bytes: filtered, damage } = await inflate(packed, 'deflate', {
-    signal,
-    enough: (_, length) => length > size,
-  })
-  if (damage !== undefined) return fail('its pixels are damaged', damage)
+  const filtered = await inflate(packed, 'deflate', { file, limit: size, signal })
   if (filtered.length < size) return fail(`it has ${filtered.length} of the ${size} bytes of its pixels`)
   const pixels = new Uint8Array(width * height * 3)
   let position = 0

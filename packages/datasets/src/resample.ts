@@ -35,18 +35,48 @@ export const bicubic: ResampleFilter = {
 
 const PRECISION = 22
 
-/** The image in another size. */
-export function resample(picture: Picture, width: number, height: number, filter: ResampleFilter): Picture {
-  const wide = width === picture.width ? picture.pixels : resampleRows(picture, width, filter)
-  const pixels =
-    height === picture.height ? wide : resampleColumns({ ...picture, width, pixels: wide }, height, filter)
-  return { width, height, pixels }
+/** A rectangle of an image, in pixels. */
+export interface Cutout {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
 }
 
-function resampleRows({ pixels, width, height }: Picture, to: number, filter: ResampleFilter): Uint8Array {
-  const out = new Uint8Array(height * to * 3)
-  const windows = filterWindows(width, to, filter)
-  for (let row = 0, position = 0; row < height; row++) {
+/**
+ * The image in another size, or a part of it: no more is computed, and no more memory taken, than the part needs,
+ * however large the whole would be.
+ */
+export function resample(
+  picture: Picture,
+  width: number,
+  height: number,
+  filter: ResampleFilter,
+  part: Cutout = { left: 0, top: 0, width, height },
+): Picture {
+  const across = filterWindows(picture.width, width, filter, part.left, part.width)
+  const down = filterWindows(picture.height, height, filter, part.top, part.height)
+  const [top, bottom] = sourceRange(down)
+  const wide = resampleRows(picture, top, bottom, across)
+  return { width: part.width, height: part.height, pixels: resampleColumns(wide, part.width, top, down) }
+}
+
+/** From the first pixel of the first window to the end of the last. */
+function sourceRange(windows: readonly FilterWindow[]): [first: number, end: number] {
+  const { first } = windows[0] as FilterWindow
+  const last = windows[windows.length - 1] as FilterWindow
+  return [first, last.first + last.weights.length]
+}
+
+/** Rows `top` to `bottom`, each brought to the new width. */
+function resampleRows(
+  { pixels, width }: Picture,
+  top: number,
+  bottom: number,
+  windows: readonly FilterWindow[],
+): Uint8Array {
+  const out = new Uint8Array((bottom - top) * windows.length * 3)
+  for (let row = top, position = 0; row < bottom; row++) {
     for (const { first, weights } of windows) {
       const start = 3 * (row * width + first)
       for (let channel = 0; channel < 3; channel++)
@@ -56,12 +86,18 @@ function resampleRows({ pixels, width, height }: Picture, to: number, filter: Re
   return out
 }
 
-function resampleColumns({ pixels, width, height }: Picture, to: number, filter: ResampleFilter): Uint8Array {
+/** Columns of pixels that begin with row `top`, each brought to the new height. */
+function resampleColumns(
+  pixels: Uint8Array,
+  width: number,
+  top: number,
+  windows: readonly FilterWindow[],
+): Uint8Array {
   const stride = 3 * width
-  const out = new Uint8Array(to * stride)
+  const out = new Uint8Array(windows.length * stride)
   let position = 0
-  for (const { first, weights } of filterWindows(height, to, filter)) {
-    const start = first * stride
+  for (const { first, weights } of windows) {
+    const start = (first - top) * stride
     for (let byte = 0; byte < stride; byte++) out[position++] = weigh(pixels, start + byte, stride, weights)
   }
   return out
@@ -77,17 +113,25 @@ function weigh(pixels: Uint8Array, start: number, step: number, weights: Int32Ar
   return value < 0 ? 0 : value > 255 ? 255 : value
 }
 
+/** The pixels of the source that one pixel of the target is made of. */
 interface FilterWindow {
   readonly first: number
   readonly weights: Int32Array
 }
 
-function filterWindows(from: number, to: number, { support, weight }: ResampleFilter): FilterWindow[] {
+/** Windows of `count` pixels of the target, the first of them at `start`. */
+function filterWindows(
+  from: number,
+  to: number,
+  { support, weight }: ResampleFilter,
+  start: number,
+  count: number,
+): FilterWindow[] {
   const scale = from / to
   const stretch = Math.max(scale, 1)
   const reach = support * stretch
-  return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale
+  return Array.from({ length: count }, (_, i) => {
+    const centre = (start + i + 0.5) * scale
     const first = Math.max(0, Math.trunc(centre - reach + 0.5))
     const end = Math.min(from, Math.trunc(centre + reach + 0.5))
     const weights = Float64Array.from({ length: end - first }, (_, k) =>
