@@ -13,6 +13,7 @@ const names = [
   'sqrtRecipm1AlphaCumprod',
   'posteriorMeanCoef1',
   'posteriorMeanCoef2',
+  'posteriorVariance',
   'posteriorLogVariance',
   'logBeta',
   'fixedLargeLogVariance',
@@ -23,8 +24,9 @@ const names = [
  * The numbers of a step that tensors are multiplied by, one for each sample: `[B, 1, 1, 1]`.
  * Computed in float64, rounded once. Everything else in a step is a function of tensors, so that it can be traced.
  *
- * ᾱ_t, ᾱ_{t−1}, ᾱ_{t+1}, √ᾱ, √(1−ᾱ), 1/√ᾱ, √(1/ᾱ−1), the posterior's coefficients of x_0 and x_t, its log variance,
- * ln β, ln of the larger fixed variance, and `notFirst`: 0 at step 0, where no noise is added, else 1.
+ * ᾱ_t, ᾱ_{t−1}, ᾱ_{t+1}, √ᾱ, √(1−ᾱ), 1/√ᾱ, √(1/ᾱ−1), the posterior's coefficients of x_0 and x_t, its variance (0 at
+ * step 0) and log variance (at step 0 that of step 1), ln β, ln of the larger fixed variance, and `notFirst`: 0 at
+ * step 0, where no noise is added, else 1.
  */
 export type Coefficients = Readonly<Record<(typeof names)[number], tf.Tensor4D>>
 
@@ -48,6 +50,7 @@ export function coefficientRow(diffusion: Diffusion, t: number): number[] {
     Math.sqrt(1 / alphaCumprod - 1),
     at(posterior.posteriorMeanCoef1),
     at(posterior.posteriorMeanCoef2),
+    at(posterior.posteriorVariance),
     at(posterior.posteriorLogVarianceClipped),
     Math.log(at(schedule.betas)),
     Math.log(large),

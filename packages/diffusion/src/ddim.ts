@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Coefficients } from './coefficients.ts'
 import { DiffusionOptionError } from './errors.ts'
-import { epsilonFromXStart, xStartFromEpsilon } from './prediction.ts'
+import { xStartFromEpsilon } from './prediction.ts'
 import type { Sampler, SamplerInput } from './sampler.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { Sampler, SamplerInput } from './sampler.ts'
  * x_{t−1} = √ᾱ_{t−1} x̂_0 + √(1−ᾱ_{t−1}−σ²) ε̂ + σ z,   σ = η √((1−ᾱ_{t−1})/(1−ᾱ_t)) √(1−ᾱ_t/ᾱ_{t−1})
  *
  * η = 0 is deterministic, η = 1 has the variance of DDPM. As in the reference code, x̂_0 is clipped before the
- * gradient is added and not after.
+ * gradient is added and not after. A guided step needs ᾱ_t > 0: where there is no signal, no gradient moves x̂_0.
  *
  * @throws DiffusionOptionError when η is not in [0, 1].
  * @see Song et al. 2021, eq. 12 and 16, https://arxiv.org/abs/2010.02502
@@ -57,7 +57,6 @@ export function guided({ x, reverse, at, gradient }: SamplerInput): {
   xStart: tf.Tensor4D
 } {
   if (!gradient) return reverse
-  const pulled: tf.Tensor4D = tf.sub(reverse.epsilon, tf.mul(at.sqrtOneMinusAlphaCumprod, gradient))
-  const xStart = xStartFromEpsilon(at, x, pulled)
-  return { epsilon: epsilonFromXStart(at, x, xStart), xStart }
+  const epsilon: tf.Tensor4D = tf.sub(reverse.epsilon, tf.mul(at.sqrtOneMinusAlphaCumprod, gradient))
+  return { epsilon, xStart: xStartFromEpsilon(at, x, epsilon) }
 }

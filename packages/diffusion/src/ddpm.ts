@@ -12,8 +12,8 @@ export function ddpm(): Sampler {
     name: 'ddpm',
     direction: 'reverse',
     stochastic: true,
-    step: ({ reverse: { mean, logVariance, xStart }, at, gradient, noise }) => {
-      const guided: tf.Tensor4D = gradient ? tf.add(mean, tf.mul(tf.exp(logVariance), gradient)) : mean
+    step: ({ reverse: { mean, logVariance, variance, xStart }, at, gradient, noise }) => {
+      const guided: tf.Tensor4D = gradient ? tf.add(mean, tf.mul(variance, gradient)) : mean
       const deviation = tf.mul(at.notFirst, tf.exp(tf.mul(logVariance, 0.5)))
       return { x: tf.add(guided, tf.mul(deviation, noise as tf.Tensor4D)), xStart }
     },

@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core'
 
 /**
- * Whatever predicts. Arguments are lent, the result is the caller's.
+ * Whatever predicts. Arguments are lent, the result is the caller's; what it makes on the way it frees itself, by
+ * `tf.tidy` where it answers at once.
  *
  * A denoiser that runs elsewhere (a compiled graph, another process) answers with a promise; guidance that
  * differentiates through the network needs one that answers at once.

@@ -2,6 +2,11 @@ import { cosineSchedule, linearSchedule, type Respacing, respace } from '@guided
 import { createDiffusion, type Diffusion, type Prediction, type Variance } from './diffusion.ts'
 import { DiffusionOptionError } from './errors.ts'
 
+const schedules = new Map([
+  ['linear', linearSchedule],
+  ['cosine', cosineSchedule],
+])
+
 /** A process in words that fit beside weights: what a network was trained for. Plain JSON. */
 export interface DiffusionDescription {
   readonly schedule: 'linear' | 'cosine'
@@ -24,8 +29,8 @@ export function describedDiffusion(
   respacing?: string | Respacing,
 ): Diffusion {
   const { steps, prediction, variance } = description
-  const schedule = { linear: linearSchedule, cosine: cosineSchedule }[description.schedule]?.({ steps })
-  if (!schedule) {
+  const create = schedules.get(description.schedule)
+  if (!create) {
     throw new DiffusionOptionError({
       option: 'schedule',
       value: description.schedule,
@@ -33,6 +38,7 @@ export function describedDiffusion(
       advice: 'Build the process with createDiffusion for any other schedule.',
     })
   }
+  const schedule = create({ steps })
   return createDiffusion({
     schedule: respacing === undefined ? schedule : respace(schedule, respacing),
     prediction,

@@ -6,7 +6,7 @@ export class DiffusionOptionError extends Error {
   readonly advice: string
 
   constructor(facts: { option: string; value: unknown; expected: string; advice: string }) {
-    super(`${facts.option} is ${JSON.stringify(facts.value)}, expected ${facts.expected}.`)
+    super(`${facts.option} is ${written(facts.value)}, expected ${facts.expected}.`)
     this.option = facts.option
     this.value = facts.value
     this.advice = facts.advice
@@ -24,9 +24,9 @@ export class DenoiserOutputError extends Error {
     super(`The denoiser answered [${facts.actual.join(', ')}], expected [${facts.expected.join(', ')}].`)
     this.actual = facts.actual
     this.expected = facts.expected
-    this.advice = `With variance '${facts.variance}' the output has ${
-      facts.variance.startsWith('learned') ? 'twice as many channels as' : 'the channels of'
-    } the image: choose the variance that the network was trained for.`
+    this.advice = `With variance '${facts.variance}' the output is as large as x and has ${
+      facts.variance.startsWith('learned') ? 'twice its' : 'its'
+    } channels: choose the variance that the network was trained for.`
   }
 }
 
@@ -47,6 +47,7 @@ export class DivergenceError extends Error {
   readonly step: number
   /** What the network was told. */
   readonly timestep: number
+  /** The tensor that has NaN or infinity in it. */
   readonly what: string
   readonly advice =
     'Lower the guidance scale, take more steps, or check that weights and configuration belong together.'
@@ -59,4 +60,9 @@ export class DivergenceError extends Error {
     this.timestep = facts.timestep
     this.what = facts.what
   }
+}
+
+/** A value as a message shows it: JSON would make null of NaN and of the infinities. */
+function written(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value)
 }

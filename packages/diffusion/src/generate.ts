@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type SamplingOptions, sample } from './sample.ts'
+import { sample } from './sample.ts'
+import type { SamplingOptions } from './sampling-options.ts'
 
 /**
  * Runs the sampling loop to its end: `[B, H, W, C]`, images in [−1, 1] but for rounding and guidance that overshoots.

@@ -48,6 +48,7 @@ export {
   xStartFromV,
 } from './prediction.ts'
 export { type Reverse, type ReverseOptions, reverse, reverseFrom } from './reverse.ts'
-export { type SamplingOptions, type SamplingStep, sample } from './sample.ts'
+export { type SamplingStep, sample } from './sample.ts'
 export type { Sampler, SamplerInput } from './sampler.ts'
-export { reverseLogVariance, type SplitOutput, splitOutput } from './variance.ts'
+export type { SamplingOptions } from './sampling-options.ts'
+export { reverseLogVariance, reverseVariance, type SplitOutput, splitOutput } from './variance.ts'

@@ -111,8 +111,9 @@ export function minSnrWeights(diffusion: Diffusion, t: ArrayLike<number>, gamma:
     Array.from(t, (step) => {
       const alpha = schedule.alphasCumprod[step] as number
       const snr = alpha / (1 - alpha)
-      const divisor = { epsilon: snr, v: snr + 1, 'x-start': 1 }[prediction]
-      return Math.min(snr, gamma) / divisor
+      // for ε divided before the minimum is taken, so that the step without any signal has weight 1 and not 0/0
+      if (prediction === 'epsilon') return Math.min(1, gamma / snr)
+      return Math.min(snr, gamma) / (prediction === 'v' ? snr + 1 : 1)
     }),
   )
 }

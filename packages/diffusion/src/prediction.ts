@@ -3,9 +3,9 @@ import type { Coefficients } from './coefficients.ts'
 import type { Prediction } from './diffusion.ts'
 import { posteriorMean, xStartFromPrevious } from './posterior.ts'
 
-/** ε behind x_t, given x_0: (x_t/√ᾱ − x_0) / √(1/ᾱ − 1). */
+/** ε behind x_t, given x_0: (x_t − √ᾱ x_0) / √(1−ᾱ), which is x_t itself where ᾱ = 0. */
 export function epsilonFromXStart(at: Coefficients, x: tf.Tensor4D, xStart: tf.Tensor4D): tf.Tensor4D {
-  return tf.div(tf.sub(tf.mul(at.sqrtRecipAlphaCumprod, x), xStart), at.sqrtRecipm1AlphaCumprod)
+  return tf.div(tf.sub(x, tf.mul(at.sqrtAlphaCumprod, xStart)), at.sqrtOneMinusAlphaCumprod)
 }
 
 /** x_0 behind x_t, given ε: x_t/√ᾱ − √(1/ᾱ − 1) ε. */

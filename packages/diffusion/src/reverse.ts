@@ -3,13 +3,15 @@ import type { Coefficients } from './coefficients.ts'
 import type { Diffusion } from './diffusion.ts'
 import { posteriorMean } from './posterior.ts'
 import { epsilonFromXStart, xStartFromPrediction } from './prediction.ts'
-import { reverseLogVariance, type SplitOutput, splitOutput } from './variance.ts'
+import { reverseLogVariance, reverseVariance, type SplitOutput, splitOutput } from './variance.ts'
 
 /** p_θ(x_{t−1} | x_t), and what the network thinks x_0 and ε are. `[B, H, W, C]` each, unless said otherwise. */
 export interface Reverse {
   readonly mean: tf.Tensor4D
   /** ln Σ_θ; broadcastable to the others' shape. */
   readonly logVariance: tf.Tensor4D
+  /** Σ_θ; broadcastable likewise. */
+  readonly variance: tf.Tensor4D
   readonly xStart: tf.Tensor4D
   readonly epsilon: tf.Tensor4D
 }
@@ -50,9 +52,11 @@ export function reverseFrom(
   const raw = xStartFromPrediction(diffusion.prediction, at, x, predicted)
   const changed = transformXStart ? transformXStart(raw) : raw
   const xStart: tf.Tensor4D = clip ? tf.clipByValue(changed, -1, 1) : changed
+  const logVariance = reverseLogVariance(diffusion.variance, at, variance)
   return {
     mean: diffusion.prediction === 'previous-x' ? predicted : posteriorMean(at, xStart, x),
-    logVariance: reverseLogVariance(diffusion.variance, at, variance),
+    logVariance,
+    variance: reverseVariance(diffusion.variance, at, logVariance),
     xStart,
     epsilon: epsilonFromXStart(at, x, xStart),
   }

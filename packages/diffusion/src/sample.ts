@@ -4,40 +4,15 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type Coefficients, coefficients } from './coefficients.ts'
 import { ddim } from './ddim.ts'
-import type { Denoiser } from './denoiser.ts'
 import type { Diffusion } from './diffusion.ts'
-import { AsynchronousDenoiserError, DiffusionOptionError, DivergenceError } from './errors.ts'
+import { AsynchronousDenoiserError, DivergenceError } from './errors.ts'
 import { networkTimesteps } from './forward.ts'
-import type { Guidance, GuidanceContext } from './guidance.ts'
+import type { GuidanceContext } from './guidance.ts'
 import { nextTask } from './next-task.ts'
-import { type ImageShape, initialNoise, stepNoise } from './noise.ts'
-import { type Reverse, type ReverseOptions, reverse } from './reverse.ts'
+import { initialNoise, stepNoise } from './noise.ts'
+import { type Reverse, reverse } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
-
-export interface SamplingOptions extends ReverseOptions {
-  /** The process on the schedule's steps that are to be made: `respace` it for fewer. */
-  readonly diffusion: Diffusion
-  readonly denoiser: Denoiser
-  /** @default ddim() */
-  readonly sampler?: Sampler
-  readonly guidance?: Guidance
-  /** Height, width and channels of an image. */
-  readonly shape: ImageShape
-  /** Names all noise of the run. */
-  readonly seed: number
-  /** Number of images. @default as many as `samples` or `labels` */
-  readonly count?: number
-  /** Which samples of the seed to make; equal numbers share their noise. @default 0, 1, … */
-  readonly samples?: readonly number[]
-  /** Class of each image, for the denoiser and the guidance. */
-  readonly labels?: ArrayLike<number>
-  /** Where to begin, in place of noise from the seed: `[B, H, W, C]`, lent. */
-  readonly start?: tf.Tensor4D
-  /** The noise of step t, in place of that from the seed; handed over. */
-  readonly noise?: (t: number) => tf.Tensor4D
-  /** Checked between steps; the loop throws its reason. */
-  readonly signal?: AbortSignal
-}
+import { type SamplingOptions, samplesOf } from './sampling-options.ts'
 
 /** A finished step. Its tensors are lent until the next one. */
 export interface SamplingStep {
@@ -50,7 +25,7 @@ export interface SamplingStep {
   readonly timestep: number
   /** x after the step, `[B, H, W, C]`. */
   readonly x: tf.Tensor4D
-  /** What x_0 was taken to be, guidance included. */
+  /** What the sampler took x_0 to be. DDIM's has the guidance in it, DDPM's is the network's own. */
   readonly xStart: tf.Tensor4D
   /** γ ∇ log p(y | x) of the step, where it was guided. */
   readonly gradient?: tf.Tensor4D
@@ -60,19 +35,18 @@ export interface SamplingStep {
  * Samples step by step. Leaving the loop early, aborting and errors free everything.
  *
  * @throws DiffusionOptionError before the first step when the options contradict each other;
- *   DenoiserOutputError; DivergenceError when the last x is not finite; the signal's reason.
+ *   DenoiserOutputError; DivergenceError after the first step that has no finite numbers; the signal's reason.
  * @example
  * for await (const step of sample({ diffusion, denoiser, shape: [28, 28, 1], count: 4, seed: 1 })) {
  *   console.log(`${step.index + 1}/${step.total}`)
  * }
  */
 export async function* sample(options: SamplingOptions): AsyncGenerator<SamplingStep, void, undefined> {
-  const { diffusion, shape, seed, signal } = options
-  const sampler = options.sampler ?? ddim()
-  const samples = requireSamples(options)
-  const labels = options.labels ? tf.tensor1d(Array.from(options.labels), 'int32') : undefined
+  const { diffusion, shape, seed, signal, sampler = ddim() } = options
+  const samples = samplesOf(options, sampler)
   const order = stepOrder(diffusion, sampler)
   let x = options.start ? tf.clone(options.start) : initialNoise(seed, samples, shape)
+  const labels = options.labels ? tf.tensor1d(Array.from(options.labels), 'int32') : undefined
   try {
     for (const [index, t] of order.entries()) {
       signal?.throwIfAborted()
@@ -81,7 +55,6 @@ export async function* sample(options: SamplingOptions): AsyncGenerator<Sampling
       x = made.x
       try {
         const timestep = diffusion.schedule.timesteps[t] as number
-        if (index === order.length - 1) await requireFinite(x, { step: index, timestep })
         yield { index, total: order.length, t, timestep, ...made }
       } finally {
         tf.dispose([made.xStart, ...(made.gradient ? [made.gradient] : [])])
@@ -102,28 +75,33 @@ interface Position {
   readonly total: number
 }
 
-/** One step. Nothing is awaited inside a scope: each synchronous part is tidied for itself. */
+type Made = Pick<SamplingStep, 'x' | 'xStart' | 'gradient'>
+
+/**
+ * One step. Nothing is awaited inside a scope: each synchronous part is tidied for itself. Guidance and sampler may
+ * answer with what they were lent: what leaves their scopes are clones, the loop's own.
+ */
 async function advance(
   options: SamplingOptions,
   sampler: Sampler,
   { x, labels, samples, t, index, total }: Position,
-): Promise<{ x: tf.Tensor4D; xStart: tf.Tensor4D; gradient?: tf.Tensor4D }> {
+): Promise<Made> {
   const { diffusion, denoiser, guidance, shape, seed } = options
   const steps = new Array<number>(samples.length).fill(t)
   const at = coefficients(diffusion, steps)
   const timesteps = networkTimesteps(diffusion, steps)
-  const tPrevious = networkTimesteps(
-    diffusion,
-    steps.map((step) => Math.max(0, step - 1)),
-  )
-  const lent: tf.Tensor[] = [timesteps, tPrevious, ...Object.values(at)]
-  let gradient: tf.Tensor4D | undefined
+  const lent: tf.Tensor[] = [timesteps, ...Object.values(at)]
+  const made: tf.Tensor[] = []
   try {
     const output = await denoiser.forward(x, timesteps, labels)
     lent.push(output)
     const alone = tf.tidy(() => reverse(diffusion, at, x, output, options) as Reverse & tf.TensorContainer)
-    lent.push(alone.mean, alone.logVariance, alone.xStart, alone.epsilon)
+    lent.push(...Object.values(alone))
+    let gradient: tf.Tensor4D | undefined
     if (guidance) {
+      const previous = steps.map((step) => Math.max(0, step - 1))
+      const tPrevious = networkTimesteps(diffusion, previous)
+      lent.push(tPrevious)
       const context: GuidanceContext = {
         x,
         t: timesteps,
@@ -135,36 +113,26 @@ async function advance(
         total,
         alphaCumprod: diffusion.schedule.alphasCumprod[t] as number,
       }
-      gradient = tf.tidy(() => guidance(context))
+      gradient = tf.tidy(() => tf.clone(guidance(context)))
+      made.push(gradient)
     }
     const noise = sampler.stochastic ? (options.noise?.(t) ?? stepNoise(seed, samples, t, shape)) : undefined
     if (noise) lent.push(noise)
-    const next = tf.tidy(() =>
-      // a step may answer with what it was lent: the clones are the loop's own
-      own(
-        sampler.step({
-          x,
-          reverse: alone,
-          at,
-          ...(gradient ? { gradient } : {}),
-          ...(noise ? { noise } : {}),
-        }),
-      ),
-    )
+    const given = { ...(gradient ? { gradient } : {}), ...(noise ? { noise } : {}) }
+    const next = tf.tidy(() => {
+      const stepped = sampler.step({ x, reverse: alone, at, ...given })
+      return { x: tf.clone(stepped.x), xStart: tf.clone(stepped.xStart) }
+    })
+    made.push(next.x, next.xStart)
+    const timestep = diffusion.schedule.timesteps[t] as number
+    await requireFinite({ "the denoiser's output": output, x: next.x }, { step: index, timestep })
     return { ...next, ...(gradient ? { gradient } : {}) }
   } catch (error) {
-    if (gradient) tf.dispose(gradient)
+    tf.dispose(made)
     throw error
   } finally {
     tf.dispose(lent)
   }
-}
-
-function own({ x, xStart }: { x: tf.Tensor4D; xStart: tf.Tensor4D }): {
-  x: tf.Tensor4D
-  xStart: tf.Tensor4D
-} {
-  return { x: tf.clone(x), xStart: tf.clone(xStart) }
 }
 
 function predictXStart(
@@ -190,48 +158,19 @@ function stepOrder(diffusion: Diffusion, sampler: Sampler): number[] {
   return Array.from({ length: steps - 1 }, (_, i) => i)
 }
 
-function requireSamples({ count, samples, labels, start, shape }: SamplingOptions): readonly number[] {
-  const length = samples?.length ?? count ?? labels?.length ?? start?.shape[0]
-  const numbers = samples ?? Array.from({ length: length ?? 0 }, (_, i) => i)
-  for (const [option, given] of [
-    ['count', count],
-    ['labels', labels?.length],
-    ['start', start?.shape[0]],
-  ] as const) {
-    if (given === undefined || given === numbers.length) continue
-    throw new DiffusionOptionError({
-      option,
-      value: given,
-      expected: `${numbers.length} images, as ${samples ? 'samples' : 'count'} says`,
-      advice: 'Say the number of images once, or the same everywhere.',
-    })
-  }
-  if (!Number.isInteger(numbers.length) || numbers.length === 0) {
-    throw new DiffusionOptionError({
-      option: 'count',
-      value: count,
-      expected: 'one image or more',
-      advice: 'Give count, samples, labels or start.',
-    })
-  }
-  if (start?.shape.slice(1).some((size, i) => size !== shape[i])) {
-    throw new DiffusionOptionError({
-      option: 'start',
-      value: start.shape,
-      expected: `images of [${shape.join(', ')}]`,
-      advice: 'Give shape as [height, width, channels] of the images.',
-    })
-  }
-  return numbers
-}
-
-/** NaN is an error, not a picture. */
-async function requireFinite(x: tf.Tensor4D, at: { step: number; timestep: number }): Promise<void> {
-  const sum = tf.tidy(() => tf.sum(tf.abs(x)))
+/**
+ * NaN is an error, not a picture. The output is looked at beside x, since clipping on the wasm backend makes −1 of NaN.
+ */
+async function requireFinite(
+  tensors: Readonly<Record<string, tf.Tensor4D>>,
+  at: { readonly step: number; readonly timestep: number },
+): Promise<void> {
+  const sums = tf.tidy(() => tf.stack(Object.values(tensors).map((tensor) => tf.sum(tf.abs(tensor)))))
   try {
-    const [value] = await sum.data()
-    if (!Number.isFinite(value)) throw new DivergenceError({ ...at, what: 'x' })
+    const values = await sums.data()
+    const what = Object.keys(tensors).find((_, i) => !Number.isFinite(values[i]))
+    if (what) throw new DivergenceError({ ...at, what })
   } finally {
-    tf.dispose(sum)
+    tf.dispose(sums)
   }
 }

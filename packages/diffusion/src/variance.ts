@@ -31,8 +31,8 @@ export function splitOutput(diffusion: Diffusion, x: tf.Tensor4D, output: tf.Ten
 /**
  * ln Σ_θ, broadcastable to `[B, H, W, C]`:
  *
- * ln β̃ (fixed small), ln β (fixed large, at the first step ln β̃_1), the output itself (learned), or
- * f ln β + (1−f) ln β̃ with f = (output + 1)/2 (learned range).
+ * ln β̃ (fixed small), ln β (fixed large, at step 0 ln β̃_1), the output itself (learned), or
+ * f ln β + (1−f) ln β̃ with f = (output + 1)/2 (learned range). β̃_0 = 0 has no logarithm: ln β̃_1 stands for it.
  *
  * @see Nichol & Dhariwal 2021, eq. 15, https://arxiv.org/abs/2102.09672
  */
@@ -49,4 +49,12 @@ export function reverseLogVariance(variance: Variance, at: Coefficients, output?
       return tf.add(tf.mul(fraction, at.logBeta), tf.mul(tf.sub(1, fraction), at.posteriorLogVariance))
     }
   }
+}
+
+/**
+ * Σ_θ, broadcastable to `[B, H, W, C]`: e to the log variance, except that the fixed small one is β̃_0 = 0 at step 0, as
+ * in the reference code. There guidance has no more say.
+ */
+export function reverseVariance(variance: Variance, at: Coefficients, logVariance: tf.Tensor4D): tf.Tensor4D {
+  return variance === 'fixed-small' ? at.posteriorVariance : tf.exp(logVariance)
 }

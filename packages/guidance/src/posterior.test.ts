@@ -1,6 +1,13 @@
 import { startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
-import { createDiffusion, type Denoiser, ddim, ddpm, generate, type Sampler } from '@guided-diffusion/diffusion'
+import {
+  createDiffusion,
+  type Denoiser,
+  ddim,
+  ddpm,
+  generate,
+  type Sampler,
+} from '@guided-diffusion/diffusion'
 import { linearSchedule, respace } from '@guided-diffusion/schedules'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -61,7 +68,7 @@ async function sampled(sampler: Sampler, steps: number, scale: number, size = 8)
     clip: false,
   }
   const images = await generate(options)
-  const values = images.dataSync().slice()
+  const values = images.dataSync<'float32'>().slice()
   images.dispose()
   return values
 }
