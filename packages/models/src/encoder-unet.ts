@@ -64,6 +64,7 @@ function runEncoder(
     config,
     embedding: activateEmbedding(embed(parameters, timestepEmbedding(t, config.channels))),
     dropout: createDropout(config.dropout, options.dropout),
+    frozen: options.parameters === undefined,
     observe: options.observe,
   }
   const { output, skips } = runTrunk(pass, plan, x)
@@ -73,7 +74,7 @@ function runEncoder(
   }
   if (pool === 'adaptive') {
     const pooled = tf.mean(groupNorm(parameters, 'out.0', output, 'silu'), [1, 2], true) as tf.Tensor4D
-    return tf.reshape(conv2d(parameters, 'out.3', pooled), [-1, config.outChannels])
+    return tf.reshape(conv2d(parameters, 'out.3', pooled, pass), [-1, config.outChannels])
   }
   const means = [...skips, output].map((activation) => tf.mean(activation, [1, 2]) as tf.Tensor2D)
   const hidden = linear(parameters, 'out.0', tf.concat(means, 1))

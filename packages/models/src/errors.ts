@@ -6,12 +6,14 @@ export class ModelConfigError extends Error {
   readonly advice: string
 
   constructor(facts: { parameter: string; value: unknown; expected: string; advice: string }) {
-    super(`${facts.parameter} is ${JSON.stringify(facts.value)}, expected ${facts.expected}.`)
+    super(`${facts.parameter} is ${shown(facts.value)}, expected ${facts.expected}.`)
     this.parameter = facts.parameter
     this.value = facts.value
     this.advice = facts.advice
   }
 }
+
+const shown = (value: unknown) => (typeof value === 'number' ? String(value) : JSON.stringify(value))
 
 /** Tensors handed to a network do not have the shape or content it was built for. */
 export class ModelInputError extends Error {

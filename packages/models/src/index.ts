@@ -6,6 +6,7 @@ export {
   type WeightMismatch,
   WeightsMismatchError,
 } from './errors.ts'
+export { inferNetwork, type NetworkFacts } from './infer-config.ts'
 export type { DropoutKey } from './layers/dropout.ts'
 export { timestepEmbedding } from './layers/timestep-embedding.ts'
 export { memoryShape, toFile, toMemory } from './layout.ts'
@@ -13,12 +14,15 @@ export { type LoadOptions, loadEncoderUNet, loadSuperResolutionUNet, loadUNet } 
 export {
   describedNetwork,
   descriptionKey,
+  loadTensors,
   type NetworkDescription,
   type NetworkFile,
+  type NetworkKind,
   openNetwork,
   readTensors,
   saveNetwork,
 } from './network-file.ts'
+export { networkSpecs } from './network-specs.ts'
 export {
   countParameters,
   disposeParameters,
@@ -26,6 +30,14 @@ export {
   type ParameterSpec,
   type Parameters,
 } from './parameters.ts'
+export {
+  type PublishedDiffusion,
+  type PublishedModel,
+  type PublishedName,
+  type PublishedSampling,
+  publishedModels,
+  recognizePublished,
+} from './published.ts'
 export {
   encoderConfigFromReference,
   type ReferenceOptions,

@@ -1,15 +1,15 @@
 import type { OpenOptions, WeightsReader, WeightsSource } from '@guided-diffusion/checkpoints'
 import { createEncoderUNet, type EncoderUNet } from './encoder-unet.ts'
 import { UnknownArchitectureError } from './errors.ts'
-import { type NetworkDescription, openNetwork, readTensors } from './network-file.ts'
-import type { ParameterSpec } from './parameters.ts'
+import { inferNetwork } from './infer-config.ts'
+import { type NetworkDescription, type NetworkKind, openNetwork, readTensors } from './network-file.ts'
+import { networkSpecs } from './network-specs.ts'
 import { createSuperResolutionUNet, type SuperResolutionUNet } from './super-resolution.ts'
 import { createUNet, type UNet } from './unet.ts'
-import { completeConfig, type EncoderUNetConfig, type UNetConfig } from './unet-config.ts'
-import { planEncoderUNet, planUNet } from './unet-plan.ts'
+import type { EncoderUNetConfig, UNetConfig } from './unet-config.ts'
 import type { FileTensors } from './weights.ts'
 
-/** @template C the network's configuration; the file's own is used when absent. */
+/** @template C the network's configuration; when absent the file's own, or that of the published network it is. */
 export interface LoadOptions<C> extends OpenOptions {
   readonly config?: C
 }
@@ -17,11 +17,11 @@ export interface LoadOptions<C> extends OpenOptions {
 /**
  * Loads a UNet from a path, URL, Blob or bytes. Yours to dispose.
  *
- * @throws UnknownArchitectureError when the file says nothing of its network and no `config` is given;
- *   WeightsMismatchError, and the errors of `@guided-diffusion/checkpoints`.
+ * @throws UnknownArchitectureError when no `config` is given, the file says nothing of its network, and its tensors
+ *   are not those of a published one; WeightsMismatchError, and the errors of `@guided-diffusion/checkpoints`.
  */
 export function loadUNet(source: WeightsSource, options: LoadOptions<UNetConfig> = {}): Promise<UNet> {
-  return load(source, options, 'unet', (config) => planUNet(completeConfig(config)).parameters, createUNet)
+  return load(source, options, 'unet', createUNet)
 }
 
 /** Loads a super-resolution UNet; see `loadUNet`. */
@@ -29,11 +29,7 @@ export function loadSuperResolutionUNet(
   source: WeightsSource,
   options: LoadOptions<UNetConfig> = {},
 ): Promise<SuperResolutionUNet> {
-  const specs = (config: UNetConfig) => {
-    const complete = completeConfig(config)
-    return planUNet({ ...complete, inChannels: 2 * complete.inChannels }).parameters
-  }
-  return load(source, options, 'super-resolution', specs, createSuperResolutionUNet)
+  return load(source, options, 'super-resolution', createSuperResolutionUNet)
 }
 
 /** Loads an encoder UNet, the trunk of a classifier; see `loadUNet`. */
@@ -41,36 +37,37 @@ export function loadEncoderUNet(
   source: WeightsSource,
   options: LoadOptions<EncoderUNetConfig> = {},
 ): Promise<EncoderUNet> {
-  const specs = (config: EncoderUNetConfig) => planEncoderUNet(completeConfig(config)).parameters
-  return load(source, options, 'classifier', specs, createEncoderUNet)
+  return load(source, options, 'classifier', createEncoderUNet)
 }
 
-async function load<C, N>(
+type ConfigOf<K extends NetworkKind> = Extract<NetworkDescription, { kind: K }>['config']
+
+async function load<K extends NetworkKind, N>(
   source: WeightsSource,
-  { config, ...options }: LoadOptions<C>,
-  kind: NetworkDescription['kind'],
-  specs: (config: C) => readonly ParameterSpec[],
-  create: (config: C, tensors: FileTensors) => N,
+  { config, ...options }: LoadOptions<ConfigOf<K>>,
+  kind: K,
+  create: (config: ConfigOf<K>, tensors: FileTensors) => N,
 ): Promise<N> {
   const { reader, description } = await openNetwork(source, options)
   try {
-    const chosen = config ?? describedConfig<C>(reader, description, kind)
-    return create(chosen, await readTensors(reader, specs(chosen)))
+    const chosen = config ?? configOf(reader, description, kind)
+    const specs = networkSpecs({ kind, config: chosen } as NetworkDescription)
+    return create(chosen, await readTensors(reader, specs))
   } finally {
     await reader.close()
   }
 }
 
-function describedConfig<C>(
+function configOf<K extends NetworkKind>(
   reader: WeightsReader,
-  description: NetworkDescription | undefined,
-  kind: NetworkDescription['kind'],
-): C {
-  if (description?.kind === kind) return description.config as C
+  described: NetworkDescription | undefined,
+  kind: K,
+): ConfigOf<K> {
+  const network =
+    described ?? inferNetwork(new Map([...reader.tensors].map(([name, { shape }]) => [name, shape])))
+  if (network.kind === kind) return network.config as ConfigOf<K>
   throw new UnknownArchitectureError({
-    reason: description
-      ? `${reader.name} holds a ${description.kind}, not a ${kind}`
-      : `${reader.name} does not say which network its tensors belong to`,
-    advice: description ? 'Load it as what it is.' : 'Give the configuration it was trained with.',
+    reason: `${reader.name} holds a ${network.kind} network, not a ${kind} network`,
+    advice: 'Load it as what it is.',
   })
 }

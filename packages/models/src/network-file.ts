@@ -22,6 +22,8 @@ export type NetworkDescription =
   | { readonly kind: 'super-resolution'; readonly config: UNetConfig }
   | { readonly kind: 'classifier'; readonly config: EncoderUNetConfig }
 
+export type NetworkKind = NetworkDescription['kind']
+
 /** Key of the metadata that holds the description, as JSON. */
 export const descriptionKey = 'network'
 
@@ -91,4 +93,18 @@ export async function readTensors(
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>()
   for (const { name, shape } of specs) tensors.set(name, { shape, data: toFloat32(await reader.read(name)) })
   return tensors
+}
+
+/** The tensors of a plan from a file; see `readTensors` and the errors of `@guided-diffusion/checkpoints`. */
+export async function loadTensors(
+  source: WeightsSource,
+  specs: readonly ParameterSpec[],
+  options: OpenOptions = {},
+): Promise<FileTensors> {
+  const reader = await openWeights(source, options)
+  try {
+    return await readTensors(reader, specs)
+  } finally {
+    await reader.close()
+  }
 }

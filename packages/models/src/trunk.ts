@@ -15,28 +15,35 @@ export interface Pass {
   /** SiLU of the time and class embedding, `[B, E]`. */
   readonly embedding: tf.Tensor2D
   readonly dropout: Dropout
+  /** The weights are constants: no gradient flows to them. */
+  readonly frozen: boolean
   /** Sees the output of each block under its name; lent. */
   readonly observe?: ((name: string, output: tf.Tensor4D) => void) | undefined
 }
 
 function runLayer(pass: Pass, layer: LayerPlan, x: tf.Tensor4D): tf.Tensor4D {
-  const { parameters, config } = pass
+  const { parameters, config, frozen } = pass
   switch (layer.kind) {
     case 'conv':
-      return conv2d(parameters, layer.name, x)
+      return conv2d(parameters, layer.name, x, { frozen })
     case 'res-block':
       return resBlock(parameters, layer, x, {
         embedding: pass.embedding,
         conditioning: config.conditioning,
         dropout: pass.dropout,
+        frozen,
       })
     case 'attention':
       return attention(parameters, layer.name, x, { heads: layer.heads, order: config.attentionOrder })
     case 'downsample':
-      return config.resampling === 'conv' ? stridedConv2d(parameters, `${layer.name}.op`, x) : averagePool(x)
+      return config.resampling === 'conv'
+        ? stridedConv2d(parameters, `${layer.name}.op`, x, { frozen })
+        : averagePool(x)
     case 'upsample': {
       const repeated = repeatPixels(x)
-      return config.resampling === 'conv' ? conv2d(parameters, `${layer.name}.conv`, repeated) : repeated
+      return config.resampling === 'conv'
+        ? conv2d(parameters, `${layer.name}.conv`, repeated, { frozen })
+        : repeated
     }
   }
 }

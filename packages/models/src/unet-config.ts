@@ -97,14 +97,32 @@ export function completeConfig<C extends TrunkConfig>(config: C): Complete<C> {
   }
   checkCounts(complete)
   checkSizes(complete)
+  checkClasses(complete)
   return complete
 }
 
-function checkCounts(config: Complete<TrunkConfig>): void {
-  for (const parameter of ['size', 'inChannels', 'channels', 'blocks', 'heads'] as const) {
-    positiveInteger(parameter, config[parameter])
+const required = ['size', 'inChannels', 'channels', 'blocks', 'heads'] as const
+const optional = ['headChannels', 'headsUpsample', 'outChannels', 'classes'] as const
+
+/** What some networks have and others do not. */
+type Optional = Partial<Pick<UNetConfig, 'headsUpsample' | 'outChannels' | 'classes' | 'nullClass'>>
+
+function checkClasses({ classes, nullClass }: Complete<TrunkConfig> & Optional): void {
+  if (!nullClass || classes !== undefined) return
+  throw new ModelConfigError({
+    parameter: 'nullClass',
+    value: nullClass,
+    expected: 'false for a network without classes',
+    advice: 'Give the number of classes, or drop nullClass.',
+  })
+}
+
+function checkCounts(config: Complete<TrunkConfig> & Optional): void {
+  for (const parameter of required) positiveInteger(parameter, config[parameter])
+  for (const parameter of optional) {
+    const value = config[parameter]
+    if (value !== undefined) positiveInteger(parameter, value)
   }
-  if (config.headChannels !== undefined) positiveInteger('headChannels', config.headChannels)
   if (config.headChannels !== undefined && config.heads !== 1) {
     throw new ModelConfigError({
       parameter: 'heads',

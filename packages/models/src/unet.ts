@@ -13,7 +13,10 @@ import { createParameters, type WeightSource } from './weights.ts'
 
 /** What one pass may do beside predicting. */
 export interface ForwardOptions {
-  /** Use these weights in place of the network's own (training, EMA). */
+  /**
+   * Use these weights in place of the network's own (training, EMA), and let gradients flow to them. The network's
+   * own weights are constants to a gradient, which makes that with respect to x cheaper.
+   */
   readonly parameters?: Parameters
   /** Drop activations as in training; without a key nothing is dropped. */
   readonly dropout?: DropoutKey
@@ -86,6 +89,7 @@ export function runUNet(
     config,
     embedding: activateEmbedding(embedding),
     dropout: createDropout(config.dropout, options.dropout),
+    frozen: options.parameters === undefined,
     observe: options.observe,
   }
   const { output, skips } = runTrunk(pass, plan, x)
@@ -93,5 +97,6 @@ export function runUNet(
     (h, block) => runBlock(pass, block, joinChannels(h, skips.pop() as tf.Tensor4D)),
     output,
   )
-  return conv2d(parameters, 'out.2', groupNorm(parameters, 'out.0', decoded, 'silu'))
+  const activated = groupNorm(parameters, 'out.0', decoded, 'silu')
+  return conv2d(parameters, 'out.2', activated, pass)
 }

@@ -22,12 +22,13 @@ export function resBlock(
   parameters: Parameters,
   plan: ResBlockPlan,
   x: tf.Tensor4D,
-  context: { embedding: tf.Tensor2D; conditioning: Conditioning; dropout: Dropout },
+  context: { embedding: tf.Tensor2D; conditioning: Conditioning; dropout: Dropout; frozen: boolean },
 ): tf.Tensor4D {
   const { name, out } = plan
+  const { frozen } = context
   const resample = { none: (y: tf.Tensor4D) => y, up: repeatPixels, down: averagePool }[plan.resample]
   const activated = groupNorm(parameters, `${name}.in_layers.0`, x, 'silu')
-  const hidden = conv2d(parameters, `${name}.in_layers.2`, resample(activated))
+  const hidden = conv2d(parameters, `${name}.in_layers.2`, resample(activated), { frozen })
   const modulation = linear(parameters, `${name}.emb_layers.1`, context.embedding)
   const norm = `${name}.out_layers.0`
   let conditioned: tf.Tensor4D
@@ -38,9 +39,12 @@ export function resBlock(
     const added: tf.Tensor4D = tf.add(hidden, tf.reshape(modulation, [-1, 1, 1, out]))
     conditioned = groupNorm(parameters, norm, added, 'silu')
   }
-  const result = conv2d(parameters, `${name}.out_layers.3`, context.dropout(conditioned))
+  const result = conv2d(parameters, `${name}.out_layers.3`, context.dropout(conditioned), { frozen })
   const carried = resample(x)
-  return tf.add(plan.in === out ? carried : conv2d(parameters, `${name}.skip_connection`, carried), result)
+  return tf.add(
+    plan.in === out ? carried : conv2d(parameters, `${name}.skip_connection`, carried, { frozen }),
+    result,
+  )
 }
 
 /** SiLU of the embedding: the same in every block, so it is computed once. */
