@@ -97,3 +97,21 @@ function normalCdf(z: number): number {
   }
   return 0.5 + (sum * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI)
 }
+
+test.each([
+  ['length', -1, 0],
+  ['length', 1.5, 0],
+  ['length', 2 ** 32, 0],
+  ['offset', 1, -1],
+  ['offset', 1, 0.5],
+  ['offset', 2, 2 ** 34 - 1],
+])('a %s out of range is refused by its name', (parameter, length, offset) => {
+  const value = parameter === 'length' ? length : offset
+  expect(() => normal({ seed: 1 }, length, offset)).toThrow(
+    expect.objectContaining({ name: 'RandomRangeError', parameter, value }),
+  )
+})
+
+test('the last numbers of a key can be read', () => {
+  expect(normal({ seed: 1 }, 3, 2 ** 34 - 3)).toEqual(normal({ seed: 1 }, 4, 2 ** 34 - 4).slice(1))
+})

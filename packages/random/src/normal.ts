@@ -1,5 +1,5 @@
 import { randomBits } from './bits.ts'
-import type { RandomKey } from './key.ts'
+import { type RandomKey, requireInteger } from './key.ts'
 
 /**
  * `length` numbers of the standard normal distribution N(0, 1), independent of each other.
@@ -16,6 +16,14 @@ import type { RandomKey } from './key.ts'
  * const noise = normal({ seed: 5, stream: streamOf('initial noise'), index: 17 }, 64 * 64 * 3)
  */
 export function normal(key: RandomKey, length: number, offset = 0): Float32Array {
+  requireInteger('length', length, 0, 2 ** 32 - 2, 'Ask for more in parts, by offset.')
+  requireInteger(
+    'offset',
+    offset,
+    0,
+    2 ** 34 - length,
+    'One key holds 2^34 numbers: go on with another index.',
+  )
   const skip = offset % 2
   const words = randomBits(key, skip + length + ((skip + length) % 2), offset - skip)
   const pairs = new Float32Array(words.length)
