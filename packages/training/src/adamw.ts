@@ -20,6 +20,7 @@ export interface AdamWOptions {
  * m ← β₁ m + (1−β₁) g,   v ← β₂ v + (1−β₂) g²,
  * θ ← θ − α (m / (1−β₁ᵏ) / (√(v / (1−β₂ᵏ)) + ε) + λ θ)
  *
+ * @throws TrainingOptionError when an option is out of range.
  * @see Loshchilov & Hutter 2019, algorithm 2, https://arxiv.org/abs/1711.05101
  */
 export function adamw(options: AdamWOptions): Optimizer {
@@ -31,6 +32,15 @@ export function adamw(options: AdamWOptions): Optimizer {
       expected: 'a positive number',
       advice: 'Start from 1e-4 for large networks, 5e-4 for small ones.',
     })
+  }
+  for (const [option, value, sound, expected] of [
+    ['beta1', beta1, beta1 >= 0 && beta1 < 1, 'a number in [0, 1)'],
+    ['beta2', beta2, beta2 >= 0 && beta2 < 1, 'a number in [0, 1)'],
+    ['epsilon', epsilon, epsilon > 0, 'a positive number'],
+    ['weightDecay', weightDecay, weightDecay >= 0, 'a number of at least 0'],
+  ] as const) {
+    if (!sound)
+      throw new TrainingOptionError({ option, value, expected, advice: 'Leave it out for the default.' })
   }
   return {
     learningRate,

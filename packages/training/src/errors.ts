@@ -6,12 +6,14 @@ export class TrainingOptionError extends Error {
   readonly advice: string
 
   constructor(facts: { option: string; value: unknown; expected: string; advice: string }) {
-    super(`${facts.option} is ${JSON.stringify(facts.value)}, expected ${facts.expected}.`)
+    super(`${facts.option} is ${shown(facts.value)}, expected ${facts.expected}.`)
     this.option = facts.option
     this.value = facts.value
     this.advice = facts.advice
   }
 }
+
+const shown = (value: unknown) => (typeof value === 'number' ? String(value) : JSON.stringify(value))
 
 /** The loss or the gradient is no longer a number. */
 export class TrainingDivergedError extends Error {

@@ -129,6 +129,13 @@ export async function loadState(
     for (const [i, decay] of header.decays.entries()) {
       averages.push({ decay, vector: await read(`averages.${i}`) })
     }
+    if (!file.tensors.has('timesteps')) {
+      throw new TrainingStateError({
+        path,
+        reason: 'it lacks what the timestep sampler has learned',
+        advice: 'Give a file that saveState wrote.',
+      })
+    }
     const timesteps = await file.read('timesteps')
     return {
       state: {

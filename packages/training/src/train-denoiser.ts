@@ -61,6 +61,14 @@ export function trainDenoiser(options: TrainDenoiserOptions): AsyncGenerator<Tra
       advice: 'Build the network with nullClass: true.',
     })
   }
+  if (!(labelDropout >= 0 && labelDropout <= 1)) {
+    throw new TrainingOptionError({
+      option: 'labelDropout',
+      value: labelDropout,
+      expected: 'a share from 0 to 1',
+      advice: 'Usual shares are 0.1 and 0.2.',
+    })
+  }
   const { steps } = diffusion.schedule
   const losses = (parameters: Parameters, batch: Microbatch) => {
     const xStart = batch.images

@@ -35,7 +35,10 @@ export interface TrainingOptions {
   readonly optimizer: Optimizer
   /** Names all noise, timesteps and dropped labels of the run. */
   readonly seed: number
-  /** Images a forward pass holds at once; gradients of a batch are added up. @default the whole batch */
+  /**
+   * Images a forward pass holds at once; gradients of a batch are added up. Dropout masks are drawn for each
+   * microbatch; all else is as in one pass, up to rounding. @default the whole batch
+   */
   readonly microbatch?: number
   /** Factor on the learning rate by step. @default constant 1 */
   readonly learningRate?: LearningRateSchedule
@@ -107,19 +110,14 @@ export interface Objective {
  */
 export async function* train(objective: Objective, options: TrainingOptions): AsyncGenerator<TrainingStep> {
   const { lossEvery = 1, signal } = options
-  if (!Number.isInteger(options.steps) || options.steps < 0) {
-    throw new TrainingOptionError({
-      option: 'steps',
-      value: options.steps,
-      expected: 'a whole number of steps',
-      advice: 'Give the length of the whole run.',
-    })
-  }
+  requireOptions(options)
   const layout = flatLayout(objective.specs)
+  if (options.state) requireState(layout, options.state, options)
   let state = options.state ? cloneState(options.state) : initialState(objective, layout, options)
-  objective.timesteps.restore(state.timesteps)
-  const batches = options.data(state)[Symbol.asyncIterator]()
+  let batches: AsyncIterator<TrainingBatch> | undefined
   try {
+    objective.timesteps.restore(state.timesteps)
+    batches = options.data({ step: state.step, samples: state.samples })[Symbol.asyncIterator]()
     while (state.step < options.steps) {
       signal?.throwIfAborted()
       const { value: batch, done } = await batches.next()
@@ -141,8 +139,51 @@ export async function* train(objective: Objective, options: TrainingOptions): As
     }
   } finally {
     disposeState(state)
-    await batches.return?.()
+    await batches?.return?.()
   }
+}
+
+const isCount = (value: number) => Number.isInteger(value) && value >= 1
+
+function requireOptions(options: TrainingOptions): void {
+  const { steps, microbatch = 1, lossEvery = 1, clip = 1, ema = [] } = options
+  const refuse = (option: string, value: unknown, expected: string, advice: string) => {
+    throw new TrainingOptionError({ option, value, expected, advice })
+  }
+  if (!Number.isInteger(steps) || steps < 0)
+    refuse('steps', steps, 'a whole number of steps', 'Give the length of the whole run.')
+  if (!isCount(microbatch))
+    refuse(
+      'microbatch',
+      microbatch,
+      'a positive whole number of images',
+      'Leave it out to use whole batches.',
+    )
+  if (!isCount(lossEvery))
+    refuse('lossEvery', lossEvery, 'a positive whole number of steps', 'Use 1 to read every loss.')
+  if (!(clip > 0)) refuse('clip', clip, 'a positive norm', 'Leave it out to clip nothing.')
+  if (!ema.every((decay) => decay > 0 && decay < 1))
+    refuse('ema', ema, 'decays between 0 and 1', 'Usual decays are 0.999 and 0.9999.')
+}
+
+/** A resume goes on with what the run began with. */
+function requireState(layout: FlatLayout, state: TrainingState, { ema }: TrainingOptions): void {
+  if (state.layout.names.join() !== layout.names.join() || state.layout.length !== layout.length) {
+    throw new TrainingOptionError({
+      option: 'state',
+      value: `${state.layout.names.length} tensors, ${state.layout.length} numbers`,
+      expected: `those of the network: ${layout.names.length} tensors, ${layout.length} numbers`,
+      advice: 'Resume with the configuration that the run began with.',
+    })
+  }
+  const decays = state.averages.map(({ decay }) => decay)
+  if (ema === undefined || ema.join() === decays.join()) return
+  throw new TrainingOptionError({
+    option: 'ema',
+    value: ema,
+    expected: `the averages of the state, ${JSON.stringify(decays)}`,
+    advice: 'Resume with the same decays, or leave ema out.',
+  })
 }
 
 /** Step 0: the objective's own parameters. */
@@ -220,33 +261,39 @@ function batchGradient(
   const values = new Map<string, tf.Tensor1D[]>()
   const tensors = unflatten(layout, state.parameters)
   let gradient: tf.Tensor1D | undefined
-  for (let start = 0; start < count; start += size) {
-    const end = Math.min(start + size, count)
-    const part = tf.tidy(() => {
-      const microbatch: Microbatch = {
-        images: tf.tensor4d(batch.images.subarray(start * pixels, end * pixels), [end - start, ...shape]),
-        ...(batch.labels ? { labels: batch.labels.subarray(start, end) } : {}),
-        timesteps: drawn.timesteps.subarray(start, end),
-        step: state.step,
-        firstSample: state.samples + start,
-      }
-      const weights = tf.tensor1d(drawn.weights.map((weight) => weight / count).subarray(start, end))
-      const { grads } = tf.valueAndGrads((...leaves: tf.Tensor[]) => {
-        const losses = objective.losses(named(layout, leaves), microbatch)
-        for (const [name, value] of Object.entries(losses)) {
-          values.set(name, [...(values.get(name) ?? []), tf.keep(tf.clone(value))])
+  try {
+    for (let start = 0; start < count; start += size) {
+      const end = Math.min(start + size, count)
+      const part = tf.tidy(() => {
+        const microbatch: Microbatch = {
+          images: tf.tensor4d(batch.images.subarray(start * pixels, end * pixels), [end - start, ...shape]),
+          ...(batch.labels ? { labels: batch.labels.subarray(start, end) } : {}),
+          timesteps: drawn.timesteps.subarray(start, end),
+          step: state.step,
+          firstSample: state.samples + start,
         }
-        return tf.sum(tf.mul(losses.loss, weights)) as tf.Scalar
-      })(tensors)
-      return flatten(grads)
-    })
-    if (gradient) {
-      const sum: tf.Tensor1D = tf.add(gradient, part)
-      tf.dispose([gradient, part])
-      gradient = sum
-    } else gradient = part
+        const weights = tf.tensor1d(drawn.weights.map((weight) => weight / count).subarray(start, end))
+        const { grads } = tf.valueAndGrads((...leaves: tf.Tensor[]) => {
+          const losses = objective.losses(named(layout, leaves), microbatch)
+          for (const [name, value] of Object.entries(losses)) {
+            values.set(name, [...(values.get(name) ?? []), tf.keep(tf.clone(value))])
+          }
+          return tf.sum(tf.mul(losses.loss, weights)) as tf.Scalar
+        })(tensors)
+        return flatten(grads)
+      })
+      if (gradient) {
+        const sum: tf.Tensor1D = tf.add(gradient, part)
+        tf.dispose([gradient, part])
+        gradient = sum
+      } else gradient = part
+    }
+  } catch (error) {
+    tf.dispose([...(gradient ? [gradient] : []), ...[...values.values()].flat()])
+    throw error
+  } finally {
+    tf.dispose(tensors)
   }
-  tf.dispose(tensors)
   return { gradient: gradient as tf.Tensor1D, values }
 }
 
