@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { demo } from './commands/demo.ts'
+import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
 import { reportError } from './report-error.ts'
 
@@ -8,6 +10,8 @@ const program = new Command('guided-diffusion')
   .version('0.1.0')
   .option('--verbose', 'print stack traces of errors')
   .showHelpAfterError('(add --help for the options)')
+  .addCommand(demo)
+  .addCommand(sample)
   .addCommand(train)
 
 try {

@@ -1,7 +1,15 @@
 import { createClassifier } from '@guided-diffusion/classifier'
 import { batches } from '@guided-diffusion/datasets'
 import { type DiffusionDescription, describedDiffusion, learnsVariance } from '@guided-diffusion/diffusion'
-import { countParameters, createUNet, type NetworkDescription, saveNetwork } from '@guided-diffusion/models'
+import {
+  countParameters,
+  createUNet,
+  loadTensors,
+  type NetworkDescription,
+  networkSpecs,
+  saveNetwork,
+  type WeightSource,
+} from '@guided-diffusion/models'
 import {
   adamw,
   learningRate,
@@ -47,6 +55,7 @@ interface TrainOptions {
   readonly schedule: 'linear' | 'cosine'
   readonly diffusionSteps: number
   readonly seed: number
+  readonly init?: string
   readonly saveEvery: number
   readonly logEvery: number
   readonly resume: boolean
@@ -101,7 +110,7 @@ Examples:
   guided-diffusion train denoiser --data fashion-mnist/ --out runs/denoiser --steps 10000 --resume`,
     )
     .action(async (options: DenoiserOptions) => {
-      await run('unet', options, (dataset) => {
+      await run('unet', options, async (dataset) => {
         const description: DiffusionDescription = {
           schedule: options.schedule,
           steps: options.diffusionSteps,
@@ -110,14 +119,12 @@ Examples:
         }
         const channels = dataset.shape[2]
         const labelled = dataset.classes.length > 0 && !options.unconditional
-        const denoiser = createUNet(
-          {
-            ...trunk(options, dataset.shape),
-            outChannels: learnsVariance(options.variance) ? 2 * channels : channels,
-            ...(labelled ? { classes: dataset.classes.length, nullClass: true } : {}),
-          },
-          { seed: options.seed },
-        )
+        const config = {
+          ...trunk(options, dataset.shape),
+          outChannels: learnsVariance(options.variance) ? 2 * channels : channels,
+          ...(labelled ? { classes: dataset.classes.length, nullClass: true } : {}),
+        }
+        const denoiser = createUNet(config, await firstWeights(options, { kind: 'unet', config }))
         return {
           description,
           network: denoiser,
@@ -151,7 +158,7 @@ Examples:
   guided-diffusion train classifier --data fashion-mnist/ --out runs/classifier --steps 5000 --multipliers 1,2,2`,
     )
     .action(async (options: ClassifierOptions) => {
-      await run('classifier', options, (dataset) => {
+      await run('classifier', options, async (dataset) => {
         // prediction and variance play no part in noising images
         const description: DiffusionDescription = {
           schedule: options.schedule,
@@ -159,10 +166,13 @@ Examples:
           prediction: 'epsilon',
           variance: 'fixed-small',
         }
-        const classifier = createClassifier(
-          { ...trunk(options, dataset.shape), pool: options.pool, classes: dataset.classes.length },
-          { seed: options.seed },
-        )
+        const classes = dataset.classes.length
+        const config = { ...trunk(options, dataset.shape), pool: options.pool }
+        const weights = await firstWeights(options, {
+          kind: 'classifier',
+          config: { ...config, outChannels: classes },
+        })
+        const classifier = createClassifier({ ...config, classes }, weights)
         return {
           description,
           network: classifier,
@@ -219,6 +229,7 @@ function sharedOptions(command: Command): Command {
     )
     .option('--diffusion-steps <number>', 'steps of the process', whole(2), 1000)
     .option('--seed <number>', 'names everything random', whole(), 0)
+    .option('--init <file>', 'weights to begin from, of the same network (default: fresh ones)')
     .option('--save-every <steps>', 'steps between saved states', whole(1), 500)
     .option('--log-every <steps>', 'steps between lines of metrics.jsonl', whole(1), 20)
     .option('--resume', 'go on with the run in the folder', false)
@@ -238,6 +249,14 @@ function trunk(options: TrainOptions, shape: readonly [number, number, number]) 
   }
 }
 
+/** Where a fresh run begins: the weights of a file, or fresh ones. */
+async function firstWeights(
+  { init, seed }: TrainOptions,
+  network: NetworkDescription,
+): Promise<WeightSource> {
+  return init === undefined ? { seed } : loadTensors(init, networkSpecs(network))
+}
+
 type DataSet = Awaited<ReturnType<typeof openDataSet>>
 type Network = Parameters<typeof loadState>[1] & {
   readonly parameters: Parameters<typeof countParameters>[0]
@@ -254,14 +273,14 @@ interface Run {
 async function run(
   kind: 'unet' | 'classifier',
   options: TrainOptions,
-  prepare: (dataset: DataSet) => Run,
+  prepare: (dataset: DataSet) => Promise<Run>,
 ): Promise<void> {
   const signal = interruptSignal()
   const dataset = await openDataSet(options)
   const engine = await startEngine(options.engine)
   const { resume, out, ...config } = options
   const files = await openRun(out, { kind, ...config }, resume)
-  const job = prepare(dataset)
+  const job = await prepare(dataset)
   const resumed = resume ? (await loadState(files.state, job.network)).state : undefined
   await rewindMetrics(files.metrics, resumed?.step ?? 0)
   process.stderr.write(

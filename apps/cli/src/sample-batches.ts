@@ -1,0 +1,34 @@
+import { type SamplingOptions, sample } from '@guided-diffusion/diffusion'
+import { type Pictures, toBytes } from './pixels.ts'
+import { progress } from './progress.ts'
+
+/**
+ * Samples in batches with a line of progress, and returns all images as bytes.
+ *
+ * @param run everything but the samples; @param labels the class of each sample.
+ */
+export async function sampleBatches(
+  run: Omit<SamplingOptions, 'labels' | 'samples' | 'count'>,
+  { labels, batch }: { labels: readonly number[]; batch: number },
+): Promise<Pictures> {
+  const { shape } = run
+  const size = shape[0] * shape[1] * shape[2]
+  const data = new Uint8Array(labels.length * size)
+  const batches = Math.ceil(labels.length / batch)
+  const line = progress('sampling', batches * run.diffusion.schedule.steps)
+  let done = 0
+  try {
+    for (let start = 0; start < labels.length; start += batch) {
+      const end = Math.min(start + batch, labels.length)
+      const samples = Array.from({ length: end - start }, (_, i) => start + i)
+      for await (const step of sample({ ...run, samples, labels: labels.slice(start, end) })) {
+        line.update(++done)
+        if (step.index < step.total - 1) continue
+        data.set(toBytes(await step.x.data<'float32'>()), start * size)
+      }
+    }
+  } finally {
+    line.end()
+  }
+  return { data, shape: [labels.length, ...shape] }
+}
