@@ -55,7 +55,7 @@ async function provision() {
   }
   const cache =
     options.cache ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'guided-diffusion')
-  const folder = join(cache, 'tensorflow-cpu-2.21.0')
+  const folder = join(cache, 'tensorflow-cpu-2.21.0-1')
   const packageFolder = tfjsNode()
   const target = join(packageFolder, 'lib', 'napi-v8', 'tfjs_binding.node')
   const recipe = await recipeDigest(packageFolder)
@@ -129,7 +129,7 @@ with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         if name in ('tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2'):
             path = os.path.join(folder, os.path.basename(name))
-        elif name.startswith(include) and name[len(include):].split('/')[0] in ('tensorflow', 'tsl', 'xla') and name.endswith('.h') and '..' not in name:
+        elif name.startswith(include) and name[len(include):].split('/')[0] in ('absl', 'tensorflow', 'tsl', 'xla') and name.endswith(('.h', '.inc')) and '..' not in name:
             path = os.path.join(folder, 'include', name[len(include):])
         else:
             continue

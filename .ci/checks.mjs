@@ -1,0 +1,140 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const reports = await mkdtemp(join(tmpdir(), 'test-reports-'))
+const { packageManager } = JSON.parse(await readFile('package.json', 'utf8'))
+const pnpm = ['npx', '--yes', '--prefer-offline', packageManager, '--silent']
+const env = {
+  ...process.env,
+  CI: 'true',
+  DO_NOT_TRACK: '1',
+  TURBO_TELEMETRY_DISABLED: '1',
+  GUIDED_DIFFUSION_TEST_REPORTS: reports,
+}
+const minutes = 60_000
+
+/**
+ * Runs a command, shows what it prints, and keeps the end of it.
+ *
+ * @param {readonly string[]} command
+ * @param {{ force?: boolean, limit?: number }} [options] `force`: run what turbo has cached.
+ * @returns {Promise<{ ok: boolean, tail: string }>}
+ */
+function run([program, ...args], { force = false, limit = 8 * minutes } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      env: force ? { ...env, TURBO_FORCE: 'true' } : env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    })
+    let tail = ''
+    child.stdout.on('data', (data) => {
+      process.stdout.write(data)
+      tail = (tail + data).slice(-10_000)
+    })
+    const stop = setTimeout(() => {
+      console.log(`stopped after ${limit / minutes} minutes`)
+      process.kill(-child.pid, 'SIGKILL')
+    }, limit)
+    child.on('error', (error) => {
+      clearTimeout(stop)
+      resolve({ ok: false, tail: error.message })
+    })
+    child.on('close', (code) => {
+      clearTimeout(stop)
+      resolve({ ok: code === 0, tail })
+    })
+  })
+}
+
+/** Passed and failed of a check that has no tests of its own to count. */
+const asOne = ({ ok }) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 })
+
+/** A command that runs tests: their numbers, from the reports that they leave. */
+async function tests(command, options) {
+  const { ok } = await run(command, options)
+  const count = { passed: 0, failed: 0 }
+  for (const name of await readdir(reports)) {
+    const path = join(reports, name)
+    const { numPassedTests, numFailedTests, success } = JSON.parse(await readFile(path, 'utf8'))
+    count.passed += numPassedTests
+    // a file that does not load has no failed test, and is a failure
+    count.failed += numFailedTests || (success ? 0 : 1)
+    await rm(path)
+  }
+  if (!ok && count.failed === 0) count.failed = 1
+  if (ok && count.passed === 0) count.failed++
+  return count
+}
+
+/** The golden runner: its cases. */
+async function golden(...args) {
+  const { ok, tail } = await run([...pnpm, 'golden', ...args])
+  const [, passed, failed] = /(\d+) passed, (\d+) failed, \d+ skipped\s*$/.exec(tail) ?? []
+  if (passed === undefined) return { passed: 0, failed: 1 }
+  return { passed: Number(passed), failed: Number(failed) || (ok ? 0 : 1) }
+}
+
+/** What native TensorFlow is set up with, and the images that the command-line program is tested on. */
+async function systemPackages() {
+  const has = (command) => spawnSync('sh', ['-c', command], { stdio: 'ignore' }).status === 0
+  const wanted = [
+    ['python3-pip', 'python3 -m pip --version'],
+    ['g++', 'g++ --version'],
+    ['dataset-fashion-mnist', 'test -d /usr/share/datasets/fashion-mnist'],
+  ]
+  const missing = wanted.filter(([, command]) => !has(command)).map(([name]) => name)
+  if (missing.length === 0) return { passed: 1, failed: 0 }
+  if (!has('command -v apt-get')) {
+    console.log(`${missing.join(', ')}: missing, and there is no apt-get`)
+    return { passed: 0, failed: 1 }
+  }
+  const { ok } = await run(['apt-get', 'update', '--quiet'])
+  if (!ok) return { passed: 0, failed: 1 }
+  env.DEBIAN_FRONTEND = 'noninteractive'
+  return asOne(await run(['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', ...missing]))
+}
+
+// on one JavaScript core, of the networks only those that are small
+const onCpu = '^(?!unet-|guided-|classifier-)|unet-c|unet-f|guided-ddim-scale1|classifier-attention'
+
+/** @type {readonly [string, () => Promise<{ passed: number, failed: number }>][]} */
+const checks = [
+  ['npm test', () => tests(['npm', 'test'], { force: true })],
+  ['system packages', systemPackages],
+  ['native TensorFlow', async () => asOne(await run([...pnpm, 'provision:tensorflow']))],
+  ['golden vectors, tensorflow', () => golden('--engine', 'tensorflow')],
+  ['golden vectors, wasm', () => golden('--engine', 'wasm')],
+  ['golden vectors, cpu', () => golden('--engine', 'cpu', '--only', onCpu)],
+  [
+    'engine tests with native TensorFlow',
+    () =>
+      tests([...pnpm, 'turbo', 'run', 'test', '--only', '--filter=@guided-diffusion/backends'], {
+        force: true,
+      }),
+  ],
+  ['lint', async () => asOne(await run([...pnpm, 'lint']))],
+  ['type check', async () => asOne(await run([...pnpm, 'typecheck']))],
+  ['package checks', async () => asOne(await run([...pnpm, 'check:packages']))],
+  ['package boundaries', async () => asOne(await run([...pnpm, 'turbo', 'boundaries']))],
+]
+
+const totals = { passed: 0, failed: 0 }
+const lines = []
+for (const [name, check] of checks) {
+  console.log(`\n── ${name}`)
+  const began = performance.now()
+  const { passed, failed } = await check()
+  totals.passed += passed
+  totals.failed += failed
+  const seconds = Math.round((performance.now() - began) / 1000)
+  lines.push(
+    `${failed > 0 ? 'FAILED' : 'ok    '}  ${name}: ${passed} passed, ${failed} failed (${seconds} s)`,
+  )
+}
+await rm(reports, { recursive: true, force: true })
+console.log(`\n${lines.join('\n')}`)
+console.log(`${totals.passed} passed, ${totals.failed} failed`)
+process.exitCode = totals.failed > 0 ? 1 : 0

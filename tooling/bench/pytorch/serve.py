@@ -1,0 +1,22 @@
+"""The dialogue with the benchmark: one line of JSON with the configuration comes in, one with facts goes out; then
+for each line `N`, N steps are made and the seconds that they took go out."""
+
+import json
+import sys
+import time
+
+import torch
+
+
+def serve(main):
+    config = json.loads(sys.stdin.readline())
+    torch.set_num_threads(config['threads'])
+    facts, step = main(config)
+    print(json.dumps({'version': torch.__version__, 'threads': torch.get_num_threads(), **facts}), flush=True)
+    done = 0
+    for line in sys.stdin:
+        began = time.perf_counter()
+        for _ in range(int(line)):
+            step(done)
+            done += 1
+        print(json.dumps({'seconds': time.perf_counter() - began}), flush=True)

@@ -1,0 +1,65 @@
+import { createDiffusion } from '@guided-diffusion/diffusion'
+import { countParameters, createUNet } from '@guided-diffusion/models'
+import { cosineSchedule } from '@guided-diffusion/schedules'
+import { adamw, trainDenoiser } from '@guided-diffusion/training'
+import { classes, denoiserTrunk, inPyTorch, pictures } from './networks.mjs'
+
+const batch = 64
+const logEvery = 20
+
+/** Training a denoiser: hybrid loss, AdamW, an average of the weights, a fifth of the labels dropped. */
+export const trainingStep = {
+  name: 'training-step',
+  what: `one training step of the 28×28 ADM UNet, ${batch} images`,
+  rate: 'samplesPerSecond',
+  amount: batch,
+  units: 8,
+  rounds: 5,
+  script: 'training_step.py',
+  config: { batch, classes, log_every: logEvery, network: inPyTorch(denoiserTrunk) },
+  async start() {
+    const denoiser = createUNet({ ...denoiserTrunk, outChannels: 2, classes, nullClass: true }, { seed: 1 })
+    const steps = trainDenoiser({
+      diffusion: createDiffusion({
+        schedule: cosineSchedule({ steps: 1000 }),
+        prediction: 'epsilon',
+        variance: 'learned-range',
+      }),
+      denoiser,
+      data,
+      steps: Number.MAX_SAFE_INTEGER,
+      seed: 1,
+      optimizer: adamw({ learningRate: 5e-4 }),
+      ema: [0.999],
+      loss: 'hybrid',
+      labelDropout: 0.2,
+      lossEvery: logEvery,
+    })
+    return {
+      facts: { parameters: countParameters(denoiser.parameters) },
+      run: async (units) => {
+        for (let i = 0; i < units; i++) await steps.next()
+      },
+      end: async () => {
+        await steps.return()
+        denoiser.dispose()
+      },
+    }
+  },
+}
+
+/** Batches without end from a thousand pictures. */
+async function* data() {
+  const { size, inChannels } = denoiserTrunk
+  const pixels = size * size * inChannels
+  const count = 1024
+  const images = pictures(count)
+  const labels = Int32Array.from({ length: batch }, (_, i) => i % classes)
+  for (let at = 0; ; at = (at + batch) % count) {
+    yield {
+      images: images.subarray(at * pixels, (at + batch) * pixels),
+      labels,
+      shape: [batch, size, size, inChannels],
+    }
+  }
+}
