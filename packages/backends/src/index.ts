@@ -1,3 +1,4 @@
+export { type AvailableBackend, type Diagnosis, diagnose, type UnavailableBackend } from './doctor.ts'
 export type { BackendDriver, BackendInfo } from './driver.ts'
 export { BackendUnavailableError, NoBackendError } from './errors.ts'
 export { registerGradients } from './gradients.ts'
