@@ -1,6 +1,7 @@
 import {
   type Complete,
   createEncoderUNet,
+  type EncoderUNet,
   type EncoderUNetConfig,
   type ForwardOptions,
   type ParameterSpec,
@@ -38,13 +39,21 @@ export interface Classifier {
  * const classifier = createClassifier({ size: 28, inChannels: 1, channels: 32, multipliers: [1, 2, 2], classes: 10 }, { seed: 1 })
  */
 export function createClassifier(config: ClassifierConfig, weights: WeightSource): Classifier {
-  const { classes, ...trunk } = config
-  const encoder = createEncoderUNet({ ...trunk, outChannels: classes }, weights)
+  return classifierOf(createEncoderUNet(encoderConfig(config), weights))
+}
+
+/** The configuration of the encoder that is the classifier. */
+export function encoderConfig({ classes, ...trunk }: ClassifierConfig): EncoderUNetConfig {
+  return { ...trunk, outChannels: classes }
+}
+
+/** An encoder UNet as a classifier, which then owns it. */
+export function classifierOf(encoder: EncoderUNet): Classifier {
   const logits: Classifier['logits'] = (x, t, options) => encoder.forward(x, t, options)
   const logProbability: Classifier['logProbability'] = (x, t, labels) =>
     tf.tidy(() => selectLabels(tf.logSoftmax(logits(x, t)), labels))
   return {
-    classes,
+    classes: encoder.config.outChannels,
     config: encoder.config,
     specs: encoder.specs,
     parameters: encoder.parameters,
