@@ -1,0 +1,4 @@
+export { GraphInputError, RuntimeUnavailableError, UntraceableOperationError } from './errors.ts'
+export type { Attribute, ElementType, Graph, GraphNode, Initializer, Value } from './graph.ts'
+export { type ExternalData, type OnnxOptions, onnxModel } from './onnx-file.ts'
+export { type TensorSpec, type Tensors, type TraceOptions, trace } from './trace.ts'

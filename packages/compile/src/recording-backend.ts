@@ -1,0 +1,243 @@
+/**
+ * A backend of TensorFlow.js whose kernels write down what they would compute. Tensors on it are constants (weights,
+ * numbers that the function makes) or views of values of the graph.
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { UntraceableOperationError } from './errors.ts'
+import type { ElementArray, ElementType, GraphBuilder } from './graph.ts'
+import { shapeOf, type View, viewOf } from './view.ts'
+
+export const backendName = 'guided-diffusion-trace'
+
+/** What a tensor on this backend stands for. */
+export type Recorded =
+  | { readonly kind: 'view'; readonly view: View }
+  | { readonly kind: 'constant'; readonly constant: Constant }
+
+/** A tensor whose numbers are known while tracing. They lie on the backend that was running before. */
+export interface Constant {
+  readonly shape: readonly number[]
+  readonly type: ElementType
+  /** State-dict name of a weight. */
+  readonly label?: string | undefined
+  /** The tensor on the home backend. */
+  home(): tf.TensorInfo
+  read(): ElementArray
+}
+
+/** An input of a kernel. */
+export interface Operand {
+  readonly shape: readonly number[]
+  readonly type: ElementType
+  readonly constant?: Constant
+  readonly view: View
+}
+
+/** One trace: its graph, and the tensors that belong to it. */
+export class Recording {
+  readonly graph: GraphBuilder
+  readonly home: { readonly name: string; readonly backend: tf.KernelBackend }
+  readonly #labels: ReadonlyMap<object, string>
+  readonly #constants = new Map<object, Constant>()
+  readonly #owned: tf.TensorInfo[] = []
+  readonly #keys = new Map<object, string>()
+
+  constructor(graph: GraphBuilder, labels: ReadonlyMap<object, string>) {
+    this.graph = graph
+    this.home = { name: tf.getBackend(), backend: tf.backend() as tf.KernelBackend }
+    this.#labels = labels
+  }
+
+  /** What a kernel's input stands for; tensors of other backends are constants. */
+  operand(info: tf.TensorInfo, recorded: Recorded | undefined): Operand {
+    if (recorded?.kind === 'view') {
+      const { view } = recorded
+      return { shape: shapeOf(view), type: view.value.type, view }
+    }
+    const constant = recorded?.constant ?? this.#foreign(info)
+    const { graph } = this
+    const key = `${this.#key(info.dataId)} as ${info.shape}`
+    return {
+      shape: info.shape,
+      type: constant.type,
+      constant,
+      get view() {
+        const { type, label } = constant
+        return viewOf(graph.initializer(key, { type, shape: info.shape, label }, () => constant.read()))
+      },
+    }
+  }
+
+  /** A constant that a folded kernel made on the home backend; freed with the recording. */
+  folded(info: tf.TensorInfo): Constant {
+    this.#owned.push(info)
+    return this.#onHome(info)
+  }
+
+  /** A constant from numbers. */
+  written(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Constant {
+    const { backend } = this.home
+    let info: tf.TensorInfo | undefined
+    return {
+      shape,
+      type: elementType(dtype),
+      home: () => {
+        if (!info) {
+          info = { dataId: backend.write(values, [...shape], dtype), shape: [...shape], dtype }
+          this.#owned.push(info)
+        }
+        return info
+      },
+      read: () => elements(values as tf.TypedArray, dtype),
+    }
+  }
+
+  /** Runs something on the home backend. */
+  atHome<T>(run: () => T): T {
+    void tf.setBackend(this.home.name)
+    try {
+      return run()
+    } finally {
+      void tf.setBackend(backendName)
+    }
+  }
+
+  dispose(): void {
+    for (const { dataId } of this.#owned.splice(0)) this.home.backend.disposeData(dataId as object)
+  }
+
+  #key(dataId: object): string {
+    const label = this.#labels.get(dataId)
+    if (label !== undefined) return `weight ${label}`
+    const id = this.#keys.get(dataId) ?? `data ${this.#keys.size}`
+    this.#keys.set(dataId, id)
+    return id
+  }
+
+  #foreign(info: tf.TensorInfo): Constant {
+    const found = this.#constants.get(info.dataId)
+    if (found) return found
+    const constant = this.#onHome(info)
+    this.#constants.set(info.dataId, constant)
+    return constant
+  }
+
+  #onHome(info: tf.TensorInfo): Constant {
+    const { backend } = this.home
+    return {
+      shape: info.shape,
+      type: elementType(info.dtype),
+      label: this.#labels.get(info.dataId),
+      home: () => info,
+      read: () => elements(backend.readSync(info.dataId) as tf.TypedArray, info.dtype),
+    }
+  }
+}
+
+export function elementType(dtype: tf.DataType): ElementType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype
+  throw new UntraceableOperationError({
+    operation: `A tensor of ${dtype}`,
+    reason: 'graphs hold float32, int32 and bool',
+    advice: 'Cast it before.',
+  })
+}
+
+function elements(values: tf.TypedArray, dtype: tf.DataType): ElementArray {
+  if (dtype === 'int32') return Int32Array.from(values)
+  if (dtype === 'bool') return Uint8Array.from(values)
+  return values instanceof Float32Array ? values : Float32Array.from(values)
+}
+
+/** The backend object that TensorFlow.js sees. It holds what each tensor stands for, of one recording at a time. */
+export class RecordingBackend extends tf.KernelBackend {
+  recording: Recording | undefined
+  readonly #data = new Map<object, { recorded: Recorded; references: number }>()
+
+  recorded(dataId: object): Recorded | undefined {
+    return this.#data.get(dataId)?.recorded
+  }
+
+  /** A tensor for what a kernel made. */
+  register(recorded: Recorded): tf.TensorInfo {
+    const dataId = {}
+    this.#data.set(dataId, { recorded, references: 1 })
+    const shape = recorded.kind === 'view' ? shapeOf(recorded.view) : [...recorded.constant.shape]
+    const type = recorded.kind === 'view' ? recorded.view.value.type : recorded.constant.type
+    return { dataId, shape, dtype: type as tf.DataType }
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const dataId = {}
+    const constant = (this.recording as Recording).written(values, shape, dtype)
+    this.#data.set(dataId, { recorded: { kind: 'constant', constant }, references: 1 })
+    return dataId
+  }
+
+  override readSync(dataId: object): tf.BackendValues {
+    const recorded = this.recorded(dataId)
+    if (recorded?.kind === 'constant') return recorded.constant.read() as tf.BackendValues
+    throw new UntraceableOperationError({
+      operation: `Reading a tensor (data, dataSync, array, print)${calledAt()}`,
+      reason: 'its numbers are not known before the graph runs',
+      advice: 'Return the tensor from the traced function, and read the result.',
+    })
+  }
+
+  override read(dataId: object): Promise<tf.BackendValues> {
+    return new Promise((resolve) => resolve(this.readSync(dataId)))
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const entry = this.#data.get(dataId)
+    if (!entry) return true
+    entry.references--
+    if (!force && entry.references > 0) return false
+    this.#data.delete(dataId)
+    return true
+  }
+
+  override incRef(dataId: object): void {
+    const entry = this.#data.get(dataId)
+    if (entry) entry.references++
+  }
+
+  override refCount(dataId: object): number {
+    return this.#data.get(dataId)?.references ?? 0
+  }
+
+  override numDataIds(): number {
+    return this.#data.size
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32
+  }
+
+  override epsilon(): number {
+    return 1e-7
+  }
+
+  override memory() {
+    return { unreliable: true }
+  }
+
+  override dispose(): void {
+    this.#data.clear()
+  }
+}
+
+/** Where the traced function called the operation: the first line of the stack that is not a library's. */
+export function calledAt(): string {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 50
+  const frames = new Error().stack?.split('\n').slice(1) ?? []
+  Error.stackTraceLimit = limit
+  const here = import.meta.url.replace(/[^/]*$/, '').replace(/^file:\/\//, '')
+  const own = frames.find((frame) => {
+    const ours = frame.includes(here) && !frame.includes('.test.')
+    return !ours && !/@tensorflow|node:|<anonymous>/.test(frame)
+  })
+  const place = own && /\(?([^\s()]+:\d+:\d+)\)?$/.exec(own)?.[1]
+  return place ? `, called at ${place}` : ''
+}

@@ -1,0 +1,77 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { type Graph, GraphBuilder } from './graph.ts'
+import { recordingBackend } from './recorder.ts'
+import { backendName, elementType, Recording } from './recording-backend.ts'
+import { canonical, viewOf } from './view.ts'
+
+/** Shape and type of an input; a tensor is one. */
+export interface TensorSpec {
+  readonly shape: readonly number[]
+  readonly dtype: tf.DataType
+}
+
+export type Tensors = Readonly<Record<string, tf.Tensor>>
+
+export interface TraceOptions {
+  /** Weights by name: constants of the graph are called so. They must stay alive until the graph is written. */
+  readonly weights?: Tensors
+}
+
+/**
+ * Runs a function once without computing anything, and returns what it would compute as a graph. Gradients
+ * (`tf.grad`, `tf.customGrad`) are part of it. The running backend stays as it is; what depends on no input is computed on
+ * it.
+ *
+ * @param fn from named tensors to named tensors; pure, and without reading numbers.
+ * @param inputs names, shapes and types of what the graph takes.
+ * @throws UntraceableOperationError with the operation and where it was called.
+ * @example
+ * const graph = trace(({ x }) => ({ y: tf.mul(x, 2) }), { x: { shape: [2, 3], dtype: 'float32' } })
+ */
+export function trace(
+  fn: (inputs: Record<string, tf.Tensor>) => Tensors,
+  inputs: Readonly<Record<string, TensorSpec>>,
+  { weights = {} }: TraceOptions = {},
+): Graph {
+  const labels = new Map(Object.entries(weights).map(([name, { dataId }]) => [dataId as object, name]))
+  const builder = new GraphBuilder()
+  const recording = new Recording(builder, labels)
+  const backend = recordingBackend(recording.home.name)
+  const precedingRecording = backend.recording
+  backend.recording = recording
+  void tf.setBackend(backendName)
+  try {
+    let graph: Graph | undefined
+    tf.tidy(() => {
+      const tensors = Object.fromEntries(
+        Object.entries(inputs).map(([name, { shape, dtype }]) => {
+          const value = builder.input(name, elementType(dtype), shape)
+          const info = backend.register({ kind: 'view', view: viewOf(value) })
+          return [name, tf.engine().makeTensorFromTensorInfo(info)]
+        }),
+      )
+      const results = Object.entries(fn(tensors)).map(([name, tensor]) => {
+        const operand = recording.operand(tensor, backend.recorded(tensor.dataId as object))
+        return [name, canonical(builder, operand.view)] as const
+      })
+      graph = withNumbers(builder.finish(new Map(results)))
+    })
+    return graph as Graph
+  } finally {
+    void tf.setBackend(recording.home.name)
+    backend.recording = precedingRecording
+    recording.dispose()
+  }
+}
+
+/** The numbers that were made while tracing, read now, before their tensors are freed. Weights wait. */
+function withNumbers(graph: Graph): Graph {
+  return {
+    ...graph,
+    initializers: graph.initializers.map((initializer) => {
+      if (initializer.label !== undefined) return initializer
+      const numbers = initializer.read()
+      return { ...initializer, read: () => numbers }
+    }),
+  }
+}
