@@ -4,10 +4,13 @@ import { decode, encode } from 'fast-png'
 /** Red, green and blue, 0 to 255. */
 export type Colour = readonly [number, number, number]
 
+export type Alignment = 'left' | 'centre' | 'right'
+
 /** A letter's place in its strip, its bearing and its advance, pixels. */
 type Letter = readonly [x: number, width: number, left: number, advance: number]
 
-interface Letters {
+/** A size of letters. */
+export interface Letters {
   readonly height: number
   readonly letters: Readonly<Record<string, Letter>>
   readonly strip: { readonly width: number; readonly data: ArrayLike<number> }
@@ -31,6 +34,27 @@ export async function loadFonts(): Promise<Fonts> {
     return { ...table[name], strip: { width, data } }
   }
   return { text: await load('text'), title: await load('title') }
+}
+
+/** A letter, or a question mark for one that was not drawn. */
+function letterOf({ letters }: Letters, letter: string): Letter {
+  return letters[letter] ?? (letters['?'] as Letter)
+}
+
+/** Pixels that a line takes. */
+export function textWidth(line: string, font: Letters): number {
+  return [...line].reduce((sum, letter) => sum + letterOf(font, letter)[3], 0)
+}
+
+/** A text as lines that are no wider than so many pixels; a word that is wider stands alone. */
+export function wrapText(text: string, font: Letters, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const longer = [...lines.slice(-1), word].join(' ')
+    if (lines.length > 0 && textWidth(longer, font) <= width) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
 }
 
 /** A picture in colour that pictures and captions are put on. */
@@ -63,18 +87,14 @@ export class Canvas {
   /** Writes a line whose top is at y; `align` says what x is. */
   text(
     line: string,
-    { letters, strip, height }: Letters,
-    {
-      x,
-      y,
-      align = 'left',
-      colour,
-    }: { x: number; y: number; align?: 'left' | 'centre' | 'right'; colour: Colour },
+    font: Letters,
+    { x, y, align = 'left', colour }: { x: number; y: number; align?: Alignment; colour: Colour },
   ): void {
-    const width = [...line].reduce((sum, letter) => sum + (letters[letter]?.[3] ?? 0), 0)
+    const { strip, height } = font
+    const width = textWidth(line, font)
     let pen = x - { left: 0, centre: width / 2, right: width }[align]
     for (const letter of line) {
-      const [from, size, left, advance] = letters[letter] ?? [0, 0, 0, 0]
+      const [from, size, left, advance] = letterOf(font, letter)
       for (let row = 0; row < height; row++) {
         for (let column = 0; column < size; column++) {
           const alpha = (strip.data[row * strip.width + from + column] as number) / 255

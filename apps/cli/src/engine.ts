@@ -1,4 +1,9 @@
-import { type BackendDriver, type BackendReport, startBackend } from '@guided-diffusion/backends'
+import {
+  type BackendDriver,
+  type BackendReport,
+  BackendUnavailableError,
+  startBackend,
+} from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { tensorflowGpu } from '@guided-diffusion/backends/tensorflow-gpu'
@@ -11,19 +16,48 @@ export const engines: readonly BackendDriver[] = [tensorflowGpu(), tensorflow(),
 
 /** `--engine NAME`. */
 export const engineOption = () =>
-  new Option('--engine <name>', 'what computes; auto takes the fastest that runs here (see: doctor)')
+  new Option('--engine <name>', 'what computes; auto takes the first that runs here, see doctor')
     .choices(['auto', ...engines.map(({ name }) => name)])
     .default('auto')
 
-/** Starts the engine of that name, or the first that runs. */
-export function startEngine(name: string): Promise<BackendReport> {
-  if (name === 'auto') return startBackend(engines)
-  const driver = engines.find((candidate) => candidate.name === name)
-  if (!driver) {
+/**
+ * Starts the engine of that name, or the first that runs, and says on stderr which one it is.
+ *
+ * @param purpose training needs gradients of every operation, which some engines lack.
+ * @param verbose tells why others were not taken.
+ */
+export async function startEngine(
+  name: string,
+  { purpose = 'sampling', verbose = false }: { purpose?: 'sampling' | 'training'; verbose?: boolean } = {},
+): Promise<BackendReport> {
+  const wanted = name === 'auto' ? engines : engines.filter((candidate) => candidate.name === name)
+  if (wanted.length === 0) {
     throw new UsageError(
       `There is no engine called ${name}.`,
       `Choose one of auto, ${engines.map((each) => each.name).join(', ')}.`,
     )
   }
-  return startBackend([driver])
+  const report = await startBackend(purpose === 'training' ? wanted.map(forTraining) : wanted)
+  const skipped = report.skipped.map(({ backend }) => backend).join(', ')
+  const note = skipped && !verbose ? ` (not ${skipped}: guided-diffusion doctor tells why)` : ''
+  process.stderr.write(`engine: ${report.name}, ${report.description}${note}\n`)
+  for (const { backend, reason, advice } of verbose ? report.skipped : [])
+    process.stderr.write(`not ${backend}: ${reason}. ${advice}\n`)
+  return report
+}
+
+/** The same engine, which counts as one that can't run where it does not train. */
+function forTraining(driver: BackendDriver): BackendDriver {
+  return {
+    ...driver,
+    async start() {
+      const info = await driver.start()
+      if (info.trains) return info
+      throw new BackendUnavailableError({
+        backend: driver.name,
+        reason: 'it samples, but does not train: some of its operations have no gradient',
+        advice: 'Train with tensorflow or cpu.',
+      })
+    },
+  }
 }

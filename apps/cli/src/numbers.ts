@@ -5,7 +5,7 @@ export function whole(least = 0): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value
-    throw new InvalidArgumentError(`expected a whole number of ${least} or more`)
+    throw new InvalidArgumentError(`Expected a whole number of ${least} or more`)
   }
 }
 
@@ -16,8 +16,8 @@ export function number(least = -Infinity, most = Infinity): (text: string) => nu
     if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value
     throw new InvalidArgumentError(
       most === Infinity
-        ? `expected a number of ${least} or more`
-        : `expected a number from ${least} to ${most}`,
+        ? `Expected a number of ${least} or more`
+        : `Expected a number from ${least} to ${most}`,
     )
   }
 }

@@ -1,74 +1,82 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import { saveNpz } from '@guided-diffusion/checkpoints'
+import { saveNpz, type WeightTensor } from '@guided-diffusion/checkpoints'
 import { encode } from 'fast-png'
+import type { Classes } from './class-list.ts'
 import { UsageError } from './errors.ts'
 import { type Pictures, picture } from './pixels.ts'
-import { writeBeside } from './run-folder.ts'
+import { sampleSheet } from './sample-sheet.ts'
+import { makeFolder, requireWritable, writeBeside } from './write-beside.ts'
 
-/** Where samples go: by the ending of the name. */
+/**
+ * Where samples go, by the ending of the name.
+ *
+ * @throws UsageError for an ending that is none of them.
+ */
 export function outputKind(path: string): 'png' | 'npz' | 'folder' {
-  const extension = extname(path)
+  const extension = extname(path).toLowerCase()
   if (extension === '.png') return 'png'
   if (extension === '.npz') return 'npz'
-  if (extension === '') return 'folder'
+  if (extension === '' || /[/\\]$/.test(path)) return 'folder'
   throw new UsageError(
     `${path} is neither a PNG, an npz nor a folder.`,
-    'Give --out FILE.png, FILE.npz or DIR.',
+    'Give --out FILE.png, FILE.npz or DIR (with a slash at its end if its name has a dot).',
   )
 }
 
 /**
- * Writes samples: one PNG with a row a class, an npz with `arr_0` uint8 `[N, H, W, C]` and `arr_1` int64 `[N]` as the
- * reference code writes it, or a folder with one PNG a sample.
+ * Makes sure that samples can be written, before they are made.
+ *
+ * @throws UsageError, OutputError
+ */
+export async function requireOutput(path: string): Promise<void> {
+  await requireWritable(path, outputKind(path) === 'folder' ? 'folder' : 'file')
+}
+
+/**
+ * Writes samples: a sheet as one PNG; an npz with `arr_0` uint8 `[N, H, W, C]` and, where there are classes, `arr_1`
+ * int64 `[N]`, as the reference code writes it; or a folder with one PNG a sample.
+ *
+ * @param labels the class of each picture; none where the model knows no classes.
  */
 export async function writePictures(
   path: string,
   pictures: Pictures,
-  { labels, classes }: { labels: readonly number[]; classes: readonly string[] },
+  { labels, classes }: { labels: readonly number[]; classes: Classes },
 ): Promise<void> {
-  const kind = outputKind(path)
-  await mkdir(kind === 'folder' ? path : dirname(path), { recursive: true })
-  if (kind === 'png') return writeBeside(path, grid(pictures, new Set(labels).size))
-  if (kind === 'npz') {
-    const { data, shape } = pictures
-    return saveNpz(
-      path,
-      new Map([
-        ['arr_0', { dtype: 'uint8', shape, data }],
-        ['arr_1', { dtype: 'int64', shape: [labels.length], data: BigInt64Array.from(labels, BigInt) }],
-      ]),
+  const names = labels.map((label) => classes.names[label] ?? String(label))
+  switch (outputKind(path)) {
+    case 'png':
+      return writeBeside(path, (await sampleSheet(pictures, names)).png())
+    case 'npz':
+      return writeNpz(path, pictures, labels)
+    case 'folder':
+      return writeFolder(path, pictures, names)
+  }
+}
+
+async function writeNpz(path: string, { data, shape }: Pictures, labels: readonly number[]): Promise<void> {
+  const arrays = new Map<string, WeightTensor>([['arr_0', { dtype: 'uint8', shape, data }]])
+  if (labels.length > 0)
+    arrays.set('arr_1', {
+      dtype: 'int64',
+      shape: [labels.length],
+      data: BigInt64Array.from(labels, BigInt),
+    })
+  await makeFolder(dirname(path))
+  await saveNpz(path, arrays)
+}
+
+/** `07-ankle-boot.png`: number of the sample, name of its class. */
+async function writeFolder(path: string, pictures: Pictures, names: readonly string[]): Promise<void> {
+  const count = pictures.shape[0]
+  const digits = String(count - 1).length
+  for (let n = 0; n < count; n++) {
+    const name = names[n]?.replace(/[^\p{L}\p{N}.]+/gu, '-')
+    const file = [String(n).padStart(digits, '0'), ...(name ? [name] : [])].join('-')
+    const image = picture(pictures, n)
+    await writeBeside(
+      join(path, `${file}.png`),
+      encode({ ...image, channels: image.channels as 1 | 3, depth: 8 }),
     )
   }
-  const digits = String(labels.length - 1).length
-  for (const [n, label] of labels.entries()) {
-    const name = [String(n).padStart(digits, '0'), ...(classes[label] ? [classes[label]] : [])].join('-')
-    await writeBeside(join(path, `${name}.png`), png(picture(pictures, n)))
-  }
-}
-
-/** All pictures side by side: a row a class where they spread evenly, else as near to a square as they go. */
-function grid(pictures: Pictures, classes: number): Uint8Array {
-  const [count, height, width, channels] = pictures.shape
-  const columns = count % classes === 0 && classes > 1 ? count / classes : Math.ceil(Math.sqrt(count))
-  const rows = Math.ceil(count / columns)
-  const scale = Math.max(1, Math.floor(64 / Math.max(height, width)))
-  const [sheetWidth, sheetHeight] = [columns * width * scale, rows * height * scale]
-  const data = new Uint8Array(sheetWidth * sheetHeight * channels)
-  for (let n = 0; n < count; n++) {
-    const image = picture(pictures, n)
-    const [top, left] = [Math.floor(n / columns) * height * scale, (n % columns) * width * scale]
-    for (let y = 0; y < height * scale; y++) {
-      for (let x = 0; x < width * scale; x++) {
-        const from = (Math.floor(y / scale) * width + Math.floor(x / scale)) * channels
-        const to = ((top + y) * sheetWidth + left + x) * channels
-        for (let c = 0; c < channels; c++) data[to + c] = image.data[from + c] as number
-      }
-    }
-  }
-  return png({ data, height: sheetHeight, width: sheetWidth, channels })
-}
-
-function png(image: { data: Uint8Array; height: number; width: number; channels: number }): Uint8Array {
-  return encode({ ...image, channels: image.channels as 1 | 3, depth: 8 })
 }

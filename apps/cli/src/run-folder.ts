@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, rename, truncate, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from './errors.ts'
 
 /** The files of a training run. */
 export interface RunFolder {
+  /** What it was begun with, as JSON. */
   readonly config: string
+  /** All that a resume needs. */
   readonly state: string
+  /** A line of JSON now and then. */
   readonly metrics: string
+  /** The network, to be sampled. */
   readonly weights: string
 }
 
@@ -19,6 +23,9 @@ export function runFolder(folder: string): RunFolder {
     weights: join(folder, 'model.safetensors'),
   }
 }
+
+/** Options of a run by name. */
+export type RunConfig = Readonly<Record<string, unknown>>
 
 /** Options that a resumed run may change: they decide how long and how, not what. */
 const changeable = new Set([
@@ -33,61 +40,50 @@ const changeable = new Set([
 ])
 
 /**
- * Makes the folder of a fresh run, or checks that a resumed one is asked for what it began with.
+ * Makes sure that a folder holds no run that a fresh one would destroy.
  *
- * @throws UsageError when the folder holds a run and `resume` is not set, or the options contradict it.
+ * @throws UsageError
  */
-export async function openRun(
-  folder: string,
-  config: Readonly<Record<string, unknown>>,
-  resume: boolean,
-): Promise<RunFolder> {
+export function requireFresh(folder: string): void {
+  if (!existsSync(runFolder(folder).state)) return
+  throw new UsageError(
+    `${folder} holds a training run already.`,
+    'Go on with it by --resume, or name another folder.',
+  )
+}
+
+/**
+ * Options of the run in a folder, with those of the command line that a resume may change.
+ *
+ * @param given what the command line says.
+ * @throws UsageError when there is no run, or what is given contradicts it.
+ */
+export async function resumedConfig(folder: string, given: RunConfig): Promise<RunConfig> {
   const files = runFolder(folder)
-  if (!resume) {
-    if (existsSync(files.state)) {
-      throw new UsageError(
-        `${folder} holds a training run already.`,
-        'Go on with it by --resume, or name another folder.',
-      )
-    }
-    await mkdir(folder, { recursive: true })
-    await writeBeside(files.config, `${JSON.stringify(config, null, 2)}\n`)
-    return files
-  }
-  if (!existsSync(files.state)) {
+  if (!existsSync(files.state) || !existsSync(files.config))
     throw new UsageError(`There is no run to resume in ${folder}.`, 'Leave --resume out to begin one.')
-  }
-  const before = JSON.parse(await readFile(files.config, 'utf8')) as Record<string, unknown>
-  for (const [option, value] of Object.entries(config)) {
+  const before = await readConfig(files.config)
+  for (const [option, value] of Object.entries(given)) {
     if (changeable.has(option) || JSON.stringify(before[option]) === JSON.stringify(value)) continue
     throw new UsageError(
-      `The run in ${folder} has ${option} ${JSON.stringify(before[option])}, not ${JSON.stringify(value)}.`,
-      'Resume with the options of its config.json.',
+      `The run in ${folder} has ${option} ${shown(before[option])}, not ${shown(value)}.`,
+      'Leave it out, or begin another run in another folder.',
     )
   }
-  await writeBeside(files.config, `${JSON.stringify(config, null, 2)}\n`)
-  return files
+  return { ...before, ...given }
 }
 
-/** Cuts off what was logged after the saved state: those steps are made again. */
-export async function rewindMetrics(path: string, step: number): Promise<void> {
-  if (!existsSync(path)) return
-  const lines = (await readFile(path, 'utf8')).split('\n')
-  let length = 0
-  for (const line of lines) {
-    if (line === '' || (JSON.parse(line) as { step: number }).step > step) break
-    length += Buffer.byteLength(line) + 1
+async function readConfig(path: string): Promise<RunConfig> {
+  try {
+    const config: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config as RunConfig
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
   }
-  await truncate(path, length)
+  throw new UsageError(
+    `${path} does not hold the options of a run.`,
+    'Restore it, or begin another run with --init of the weights beside it.',
+  )
 }
 
-export function appendMetrics(path: string, line: Readonly<Record<string, unknown>>): Promise<void> {
-  return appendFile(path, `${JSON.stringify(line)}\n`)
-}
-
-/** Writes a whole file or none. */
-export async function writeBeside(path: string, content: string | Uint8Array): Promise<void> {
-  const beside = `${path}.${process.pid}.part`
-  await writeFile(beside, content)
-  await rename(beside, path)
-}
+const shown = (value: unknown) => (value === undefined ? 'unset' : JSON.stringify(value))

@@ -2,81 +2,88 @@ import { type Classifier, createClassifier } from '@guided-diffusion/classifier'
 import type { DiffusionDescription } from '@guided-diffusion/diffusion'
 import {
   type EncoderUNetConfig,
+  loadTensors,
   loadUNet,
   type NetworkDescription,
+  type NetworkKind,
   networkSpecs,
-  openNetwork,
-  readTensors,
   type UNet,
+  type UNetConfig,
 } from '@guided-diffusion/models'
-import { UsageError } from './errors.ts'
+import { WeightFileError } from './errors.ts'
+import { readWeightFile, type WeightFile } from './weight-file.ts'
 
-/** What weight files of this program say beside the weights. */
-export interface TrainingFacts {
-  /** The process that the network was trained for. */
+/** A weight file that is ready to be loaded: its network, and the process it was trained for. */
+export interface TrainedNetwork<C> {
+  readonly path: string | URL
+  readonly file: WeightFile
+  readonly config: C
   readonly diffusion: DiffusionDescription
-  /** Names of the classes 0, 1, …. */
-  readonly classes: readonly string[]
 }
 
-/** A denoiser's file, loaded. Yours to dispose. */
-export async function openDenoiser(
-  path: string | URL,
+/** Checks that a file holds a denoiser; loads nothing. */
+export function findDenoiser(path: string | URL): Promise<TrainedNetwork<UNetConfig>> {
+  return find<UNetConfig>(path, 'unet')
+}
+
+/** Checks that a file holds a classifier; loads nothing. */
+export function findClassifier(path: string | URL): Promise<TrainedNetwork<EncoderUNetConfig>> {
+  return find<EncoderUNetConfig>(path, 'classifier')
+}
+
+/** Loads a denoiser. Yours to dispose. */
+export function loadDenoiser(
+  { path, file, config }: TrainedNetwork<UNetConfig>,
   signal?: AbortSignal,
-): Promise<{ unet: UNet; facts: TrainingFacts }> {
-  const { facts } = await factsOf(path)
-  return { unet: await loadUNet(path, signal ? { signal } : {}), facts }
+): Promise<UNet> {
+  return loadUNet(path, { config, under: under(file), signal })
 }
 
-/** A classifier's file, loaded. Yours to dispose. */
-export async function openClassifier(
+/** Loads a classifier. Yours to dispose. */
+export async function loadClassifier(
+  { path, file, config }: TrainedNetwork<EncoderUNetConfig>,
+  signal?: AbortSignal,
+): Promise<Classifier> {
+  const { outChannels, ...trunk } = config
+  const tensors = await loadTensors(path, networkSpecs({ kind: 'classifier', config }), {
+    under: under(file),
+    signal,
+  })
+  return createClassifier({ ...trunk, classes: outChannels }, tensors)
+}
+
+const under = ({ prefix }: WeightFile) => (prefix === '' ? undefined : prefix.slice(0, -1))
+
+const called: Readonly<Record<NetworkKind, string>> = {
+  unet: 'a denoiser',
+  'super-resolution': 'an upsampler',
+  classifier: 'a classifier',
+}
+
+async function find<C extends NetworkDescription['config']>(
   path: string | URL,
-): Promise<{ classifier: Classifier; facts: TrainingFacts }> {
-  const { reader, description } = await openNetwork(path)
-  try {
-    const facts = readFacts(reader.name, reader.metadata)
-    if (description?.kind !== 'classifier') throw wrongKind(reader.name, description, 'classifier')
-    const { outChannels, ...trunk } = description.config as EncoderUNetConfig
-    const tensors = await readTensors(reader, networkSpecs(description))
-    return { classifier: createClassifier({ ...trunk, classes: outChannels }, tensors), facts }
-  } finally {
-    await reader.close()
-  }
-}
-
-async function factsOf(path: string | URL) {
-  const { reader, description } = await openNetwork(path)
-  try {
-    if (description?.kind !== 'unet') throw wrongKind(reader.name, description, 'denoiser')
-    return { facts: readFacts(reader.name, reader.metadata) }
-  } finally {
-    await reader.close()
-  }
-}
-
-function wrongKind(name: string, description: NetworkDescription | undefined, wanted: string): UsageError {
-  return new UsageError(
-    description
-      ? `${name} holds a ${description.kind} network, not a ${wanted}.`
-      : `${name} does not say what network it holds.`,
-    `Give a file that guided-diffusion train ${wanted} wrote.`,
-  )
-}
-
-function readFacts(name: string, metadata: Readonly<Record<string, string>>): TrainingFacts {
-  try {
-    const diffusion = JSON.parse(metadata.diffusion ?? '') as DiffusionDescription
-    const classes = JSON.parse(metadata.classes ?? '[]') as string[]
-    if (
-      typeof diffusion === 'object' &&
-      diffusion &&
-      Array.isArray(classes) &&
-      classes.every((each) => typeof each === 'string')
-    )
-      return { diffusion, classes }
-  } catch {}
-  throw new UsageError(
-    `${name} does not say which process its network was trained for.`,
-    'Give a file that guided-diffusion train wrote: its metadata hold schedule, prediction and variance.',
-  )
+  kind: NetworkKind,
+): Promise<TrainedNetwork<C>> {
+  const file = await readWeightFile(path)
+  const { network, diffusion, name, training } = file
+  const problem = training
+    ? 'is the state of a training run'
+    : !network
+      ? 'holds no network of this family'
+      : network.description.kind !== kind
+        ? `holds ${called[network.description.kind]}, not ${called[kind]}`
+        : network.by === 'shapes'
+          ? 'does not say how its network was configured'
+          : diffusion
+            ? undefined
+            : 'does not say which process its network was trained for'
+  if (problem === undefined && network && diffusion)
+    return { path, file, config: network.description.config as C, diffusion }
+  throw new WeightFileError({
+    file: name,
+    problem: problem as string,
+    advice: training
+      ? 'Give the model.safetensors beside it.'
+      : `Give ${called[kind]}: a model.safetensors that guided-diffusion train wrote, or a published checkpoint.`,
+  })
 }

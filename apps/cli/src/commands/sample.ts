@@ -1,43 +1,38 @@
-import { ddim, ddpm, describedDiffusion } from '@guided-diffusion/diffusion'
+import { ddim, ddpm } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import { Command, Option } from 'commander'
-import { parseClasses, spread } from '../class-list.ts'
 import { engineOption, startEngine } from '../engine.ts'
 import { UsageError } from '../errors.ts'
 import { interruptSignal } from '../interrupt.ts'
 import { number, whole } from '../numbers.ts'
-import { outputKind, writePictures } from '../output.ts'
+import { requireOutput, writePictures } from '../output.ts'
 import { sampleBatches } from '../sample-batches.ts'
-import { openClassifier, openDenoiser } from '../trained-network.ts'
+import { guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
+import { findClassifier, findDenoiser, loadClassifier, loadDenoiser } from '../trained-network.ts'
 
-interface SampleOptions {
+interface SampleOptions extends SamplingWishes {
   readonly model?: string
   readonly classifier?: string
-  readonly classes: string
-  readonly scale: number
   readonly guideAt: 'x' | 'mean'
   readonly sharpening: 'scaled' | 'renormalized'
-  readonly conditional: boolean
-  readonly steps: number
-  readonly sampler: 'ddim' | 'ddpm'
-  readonly eta: number
-  readonly count: number
   readonly batch: number
   readonly seed: number
   readonly engine: string
   readonly out: string
+  readonly verbose: boolean
 }
 
 export const sample = new Command('sample')
   .description('sample images of chosen classes')
   .option('--model <file>', 'weights of a denoiser (default: the embedded one, Fashion-MNIST)')
+  .option('--classifier <file>', 'weights of a classifier (default: the embedded one, if the model is)')
+  .option('--classes <names>', 'names or numbers with commas between, or all (default: all)')
   .option(
-    '--classifier <file>',
-    'weights of a classifier (default: the embedded one, with the embedded model)',
+    '--scale <number>',
+    'γ: how strongly the classifier guides; 0 not at all (default: 4, or what the authors of a published model took)',
+    number(0),
   )
-  .option('--classes <names>', 'names or numbers with commas between, or all', 'all')
-  .option('--scale <number>', 'γ: how strongly the classifier guides; 0 not at all', number(0), 4)
   .addOption(
     new Option('--guide-at <point>', 'where the gradient is taken: x_t, or the mean of the step')
       .choices(['x', 'mean'])
@@ -49,14 +44,25 @@ export const sample = new Command('sample')
       .default('scaled'),
   )
   .option('--conditional', 'tell the denoiser the class too', false)
-  .option('--steps <number>', 'steps of the sampler', whole(1), 25)
-  .addOption(new Option('--sampler <name>', 'how a step is made').choices(['ddim', 'ddpm']).default('ddim'))
-  .option('--eta <number>', 'noise of DDIM: 0 none, 1 as much as DDPM', number(0, 1), 0)
+  .option('--steps <number>', 'steps of the sampler (default: 25, or what the authors took)', whole(1))
+  .addOption(
+    new Option(
+      '--respacing <list>',
+      'the steps as the reference code spells them: ddim25, 250, 10,15,20',
+    ).conflicts('steps'),
+  )
+  .addOption(
+    new Option('--sampler <name>', 'how a step is made (default: ddim, ddpm for a published model)').choices([
+      'ddim',
+      'ddpm',
+    ]),
+  )
+  .option('--eta <number>', 'noise of DDIM: 0 none, 1 as much as DDPM (default: 0)', number(0, 1))
   .option('--count <number>', 'images in all, spread over the classes', whole(1), 16)
   .option('--batch <number>', 'images made at the same time', whole(1), 50)
   .option('--seed <number>', 'names all noise', whole(), 1)
   .addOption(engineOption())
-  .option('--out <path>', 'FILE.png, FILE.npz, or a folder', 'samples.png')
+  .option('--out <path>', 'FILE.png (one sheet), FILE.npz, or DIR (a PNG each)', 'samples.png')
   .addHelpText(
     'after',
     `
@@ -66,52 +72,47 @@ Examples:
   guided-diffusion sample --classes dress --conditional --scale 0 --sampler ddpm --steps 250 --out dresses/
   guided-diffusion sample --model runs/cats/model.safetensors --scale 0 --out cats.png`,
   )
-  .action(async (options: SampleOptions) => {
-    const signal = interruptSignal()
-    outputKind(options.out)
-    const classifierPath = options.classifier ?? (options.model ? undefined : pretrained.classifier)
-    if (options.scale > 0 && !classifierPath) {
-      throw new UsageError(
-        'Guidance needs a classifier, and none was given for this model.',
-        'Give --classifier FILE, or --scale 0.',
-      )
-    }
-    const engine = await startEngine(options.engine)
-    const { unet, facts } = await openDenoiser(options.model ?? pretrained.denoiser, signal)
-    const guide = options.scale > 0 && classifierPath ? await openClassifier(classifierPath) : undefined
-    const classes = guide?.facts.classes ?? facts.classes
-    const labels = spread(parseClasses(options.classes, classes), options.count)
-    if (options.conditional && unet.config.classes === undefined) {
-      throw new UsageError('This model knows no classes.', 'Leave --conditional out.')
-    }
-    process.stderr.write(`engine: ${engine.name}, ${engine.description}\n`)
+  .action(async (_, command: Command) => {
+    const options = command.optsWithGlobals<SampleOptions>()
+    const signal = interruptSignal('nothing is written')
+    await requireOutput(options.out)
+    const found = await findNetworks(options)
+    const { scale, denoiser, guide } = found
+    const plan = planSampling(options, denoiser, guide)
+    await startEngine(options.engine, { verbose: options.verbose })
+    const unet = await loadDenoiser(denoiser, signal)
+    const classifier = guide && scale > 0 ? await loadClassifier(guide, signal) : undefined
+    const { guideAt: at, sharpening, seed, count, batch } = options
     const pictures = await sampleBatches(
       {
-        diffusion: describedDiffusion(facts.diffusion, respacing(options)),
-        denoiser: options.conditional ? unet : unconditional(unet),
-        sampler: options.sampler === 'ddpm' ? ddpm() : ddim({ eta: options.eta }),
-        ...(guide
-          ? {
-              guidance: classifierGuidance(guide.classifier, {
-                scale: options.scale,
-                at: options.guideAt,
-                sharpening: options.sharpening,
-              }),
-            }
-          : {}),
+        diffusion: plan.diffusion,
+        denoiser: plan.conditional ? unet : unconditional(unet),
+        sampler: plan.sampler === 'ddpm' ? ddpm() : ddim({ eta: plan.eta }),
+        ...(classifier ? { guidance: classifierGuidance(classifier, { scale, at, sharpening }) } : {}),
         shape: [unet.config.size, unet.config.size, unet.config.inChannels],
-        seed: options.seed,
+        seed,
         signal,
       },
-      { labels, batch: options.batch },
+      { count, labels: plan.labels, batch },
     )
     unet.dispose()
-    guide?.classifier.dispose()
-    await writePictures(options.out, pictures, { labels, classes })
+    classifier?.dispose()
+    signal.throwIfAborted()
+    await writePictures(options.out, pictures, plan)
     console.log(options.out)
   })
 
-/** DDIM's spacing for DDIM, even spacing for DDPM, as in the reference code. */
-function respacing({ sampler, steps }: SampleOptions): string {
-  return sampler === 'ddim' ? `ddim${steps}` : String(steps)
+/** The files of the model and, where there is one, of the classifier; nothing is loaded. */
+async function findNetworks(options: SampleOptions) {
+  const denoiser = await findDenoiser(options.model ?? pretrained.denoiser)
+  const scale = guidanceScale(options, denoiser)
+  const path = options.classifier ?? (options.model === undefined ? pretrained.classifier : undefined)
+  if (scale > 0 && path === undefined) {
+    throw new UsageError(
+      'Guidance needs a classifier, and none was given for this model.',
+      'Give --classifier FILE, or --scale 0.',
+    )
+  }
+  const guide = path === undefined ? undefined : await findClassifier(path)
+  return { denoiser, scale, guide }
 }
