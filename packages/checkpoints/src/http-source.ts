@@ -6,6 +6,8 @@ const blockBytes = 256 * 2 ** 10
 const keptBlocks = 8
 const attempts = 3
 const defaultMaxWholeDownload = 2 ** 30
+/** Memory for a file whose length is not told, until it shows to be longer. */
+const firstGuess = 2 ** 20
 
 /** A file on a web server, read by HTTP ranges. */
 export async function openHttp(address: URL, options: SourceOptions): Promise<Source> {
@@ -183,24 +185,25 @@ async function wholeBody(response: Response, source: string, options: SourceOpti
     await response.body?.cancel()
     throw tooLarge(announced)
   }
-  const chunks: Uint8Array[] = []
+  // With a length that is told there is one copy of the file in memory, else two for a moment.
+  let bytes = allocate(source, announced ?? firstGuess)
   let loaded = 0
   for await (const chunk of chunksOf(response, source, options.signal)) {
-    loaded += chunk.length
-    if (loaded > limit) throw tooLarge(loaded)
-    chunks.push(chunk)
+    const end = loaded + chunk.length
+    if (end > limit) throw tooLarge(end)
+    if (end > bytes.length) {
+      const larger = allocate(source, Math.min(Math.max(2 * bytes.length, end), limit))
+      larger.set(bytes.subarray(0, loaded))
+      bytes = larger
+    }
+    bytes.set(chunk, loaded)
+    loaded = end
     options.onProgress?.({ loaded, total: Math.max(announced ?? 0, loaded) })
   }
   if (announced !== undefined && loaded < announced) {
     throw new TruncatedFileError({ source, size: loaded, needed: announced, what: 'the announced length' })
   }
-  const bytes = allocate(source, loaded)
-  let at = 0
-  for (const chunk of chunks.splice(0)) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
+  return loaded === bytes.length ? bytes : bytes.slice(0, loaded)
 }
 
 async function* chunksOf(

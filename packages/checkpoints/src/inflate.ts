@@ -1,13 +1,17 @@
 import { Inflate } from 'fflate'
 import { MalformedFileError } from './errors.ts'
 
-/** Pieces in which packed bytes are inflated, so that a bomb is noticed before it has grown. */
-const piece = 2 ** 16
+/** What deflate can make of one byte: 258 bytes from every 2 bits. */
+export const deflateGrowth = 1032
+
+/** Packed bytes are inflated in pieces that cannot become much more than what is still wanted. */
+const smallestPiece = 2 ** 10
+const largestPiece = 2 ** 16
 
 /** Inflates bytes that are known to become `size` bytes; becoming more or less is an error. */
 export function inflate(packed: Uint8Array, size: number, source: string): Uint8Array {
   const result = new Uint8Array(size)
-  const filled = run(packed, source, (chunk, at) => {
+  const filled = run(packed, size, source, (chunk, at) => {
     if (chunk.length > size - at) throw broken(source, `it inflates to more than ${size} bytes`)
     result.set(chunk, at)
     return true
@@ -19,15 +23,20 @@ export function inflate(packed: Uint8Array, size: number, source: string): Uint8
 /** The first `most` bytes, or fewer if there are no more; the packed bytes may end anywhere. */
 export function inflateStart(packed: Uint8Array, most: number, source: string): Uint8Array {
   const result = new Uint8Array(most)
-  const filled = run(packed, source, (chunk, at) => {
+  const filled = run(packed, most, source, (chunk, at) => {
     result.set(chunk.subarray(0, most - at), at)
     return at + chunk.length < most
   })
   return result.subarray(0, Math.min(filled, most))
 }
 
-/** Inflates until the input ends or `take` says no; gives the number of bytes made. */
-function run(packed: Uint8Array, source: string, take: (chunk: Uint8Array, at: number) => boolean): number {
+/** Inflates until the input ends or `take` says no; gives the number of bytes made, of `size` that are expected. */
+function run(
+  packed: Uint8Array,
+  size: number,
+  source: string,
+  take: (chunk: Uint8Array, at: number) => boolean,
+): number {
   let made = 0
   let wanted = true
   const stream = new Inflate((chunk) => {
@@ -35,7 +44,11 @@ function run(packed: Uint8Array, source: string, take: (chunk: Uint8Array, at: n
     made += chunk.length
   })
   try {
-    for (let at = 0; wanted && at < packed.length; at += piece) stream.push(packed.subarray(at, at + piece))
+    for (let at = 0; wanted && at < packed.length; ) {
+      const piece = Math.max(smallestPiece, Math.min(largestPiece, Math.ceil((size - made) / deflateGrowth)))
+      stream.push(packed.subarray(at, at + piece))
+      at += piece
+    }
   } catch (cause) {
     if (cause instanceof MalformedFileError) throw cause
     throw broken(source, `it cannot be inflated (${cause instanceof Error ? cause.message : cause})`)

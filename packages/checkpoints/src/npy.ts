@@ -15,6 +15,9 @@ const firstBytes = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
 /** The longest header that is read, in bytes: far more than an array of plain numbers needs. */
 const maxHeaderBytes = 2 ** 16
 
+/** As many as numpy allows. */
+const maxDimensions = 64
+
 const codes: { readonly [D in Dtype]?: string } = {
   float64: 'f8',
   float32: 'f4',
@@ -71,6 +74,7 @@ export function parseNpyHeader(first: Uint8Array, source: string, size: number):
       advice: 'Save the array as floats, integers or bool.',
     })
   }
+  if (shape.length > maxDimensions) fail(`it has ${shape.length} dimensions`)
   const count = elementCount(shape) ?? fail(`its shape is [${shape}]`)
   const bytes = count * dtypeBytes(dtype)
   if (start + bytes > size) throw truncated(source, size, start + bytes, `the shape [${shape}]`)

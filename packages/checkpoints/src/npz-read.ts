@@ -1,7 +1,8 @@
 import { crc32 } from './crc32.ts'
 import { MalformedFileError, TooLargeError, UnknownFormatError } from './errors.ts'
-import { inflate, inflateStart } from './inflate.ts'
+import { deflateGrowth, inflate, inflateStart } from './inflate.ts'
 import { type NpyHeader, npyHeaderBytes, npyTensor, parseNpyHeader } from './npy.ts'
+import { quoted } from './quoted-name.ts'
 import { notFound } from './safetensors-read.ts'
 import type { Source } from './source.ts'
 import type { WeightsReader } from './weights.ts'
@@ -22,14 +23,21 @@ export async function openNpz(
     if (!entry.name.endsWith('.npy')) {
       throw new UnknownFormatError({
         source: source.name,
-        found: `a zip archive with the entry ${JSON.stringify(entry.name)}`,
+        found: `a zip archive with the entry ${quoted(entry.name)}`,
       })
     }
     const limit = Math.max(smallArrayBytes, maxGrowth * entry.packedSize)
+    if (entry.method === 'deflated' && entry.size > deflateGrowth * entry.packedSize) {
+      throw new MalformedFileError({
+        source: source.name,
+        format: 'zip',
+        problems: [`${quoted(entry.name)} cannot become ${entry.size} bytes from ${entry.packedSize}`],
+      })
+    }
     if (entry.method === 'deflated' && entry.size > limit) {
       throw new TooLargeError({
         source: source.name,
-        what: `the array ${JSON.stringify(entry.name)}, inflated,`,
+        what: `the array ${quoted(entry.name)}, inflated,`,
         bytes: entry.size,
         limit,
         advice: 'If you trust the file, save it with numpy.savez, without compression.',

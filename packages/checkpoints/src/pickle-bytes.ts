@@ -88,12 +88,16 @@ export class PickleBytes {
 
   /** A whole number of `count` bytes in two's complement, low byte first. */
   long(count: number): number | bigint {
-    // Real files use up to 9 bytes, for sizes and identities.
-    if (count > 1024) throw new PickleProblem(`it holds a whole number of ${count} bytes`)
+    // Real files use up to 11 bytes, for sizes, identities and the magic number.
+    if (count > 256) throw new PickleProblem(`it holds a whole number of ${count} bytes`)
     const start = this.#advance(count)
-    let value = 0n
-    for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.#view.getUint8(start + i))
-    return compact(count > 0 ? BigInt.asIntN(8 * count, value) : 0n)
+    let digits = '0x0'
+    for (let i = count - 1; i >= 0; i--)
+      digits += this.#view
+        .getUint8(start + i)
+        .toString(16)
+        .padStart(2, '0')
+    return compact(BigInt.asIntN(8 * count, BigInt(digits)))
   }
 
   decimal(): number | bigint | boolean {

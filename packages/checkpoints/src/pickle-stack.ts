@@ -1,7 +1,7 @@
 import { PickleProblem, type PickleValue } from './pickle-values.ts'
 
 /** Values that one pickle may make, and the deepest stack: more than any real file, less than a machine's memory. */
-export const maxValues = 2 ** 22
+export const maxValues = 2 ** 20
 
 /** The stack of the pickle machine. Nothing below the last mark can be taken. */
 export class PickleStack {

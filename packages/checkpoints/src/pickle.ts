@@ -234,8 +234,13 @@ class PickleMachine {
   }
 
   #counted<T>(value: T): T {
-    if (++this.#made > maxValues) throw new PickleProblem(`it makes more than ${maxValues} values`)
+    this.#spend(1)
     return value
+  }
+
+  #spend(values: number): void {
+    this.#made += values
+    if (this.#made > maxValues) throw new PickleProblem(`it makes more than ${maxValues} values`)
   }
 
   #grow(container: PickleList | PickleDict, fill: (items: readonly PickleValue[]) => void): void {
@@ -295,7 +300,9 @@ class PickleMachine {
     if (callee === refusedValue) return refusedValue
     if (!(callee instanceof PickleGlobal)) throw new PickleProblem(`it calls ${describe(callee)}`)
     const make = this.#vocabulary.names.get(callee.name)
-    return make ? this.#counted(make(args)) : this.#refuse(callee.name)
+    if (!make) return this.#refuse(callee.name)
+    this.#spend(1 + args.reduce<number>((sum, argument) => sum + weight(argument), args.length))
+    return make(args)
   }
 
   #build(state: PickleValue): void {
@@ -305,4 +312,14 @@ class PickleMachine {
     if (!(object instanceof PickleObject)) throw new PickleProblem(`it gives a state to ${describe(object)}`)
     this.#vocabulary.build(object, state)
   }
+}
+
+/**
+ * What an argument adds to the work of a call, in values: a pickle can hand the same long list or text to a name
+ * many times, at two bytes a time.
+ */
+function weight(argument: PickleValue): number {
+  if (argument instanceof PickleList || argument instanceof PickleTuple) return argument.items.length
+  if (argument instanceof PickleDict) return argument.size
+  return typeof argument === 'string' ? Math.ceil(argument.length / 8) : 0
 }

@@ -1,6 +1,7 @@
 import { type Dtype, dtypeBytes, elementCount } from './dtype.ts'
 import { MalformedFileError, TruncatedFileError } from './errors.ts'
 import { repeatedKeys } from './json-keys.ts'
+import { quoted } from './quoted-name.ts'
 import type { TensorInfo } from './weights.ts'
 
 /**
@@ -172,11 +173,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'number')
-}
-
-/** A name from a file, quoted and of bounded length. */
-function quoted(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }
 
 function shortJson(value: unknown): string {

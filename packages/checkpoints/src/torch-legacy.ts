@@ -1,5 +1,6 @@
 import { MalformedFileError, TruncatedFileError } from './errors.ts'
-import { describe, PickleEnd, PickleList } from './pickle-values.ts'
+import { describe, PickleEnd, PickleList, type PickleValue } from './pickle-values.ts'
+import { quoted } from './quoted-name.ts'
 import type { Source } from './source.ts'
 import {
   maxPickleBytes,
@@ -87,7 +88,11 @@ function parsePickles(bytes: Uint8Array, source: Source): Pickles {
   const list = readPlainPickle(bytes, content.end, source.name)
   const items =
     list.value instanceof PickleList ? list.value.items : fail('the keys of its storages are no list')
-  return { content, keys: items.map(String), end: list.end }
+  return { content, keys: items.map(keyOf), end: list.end }
+}
+
+function keyOf(item: PickleValue): string {
+  return typeof item === 'number' ? String(item) : typeof item === 'string' ? item : describe(item)
 }
 
 function placeStorages(
@@ -101,7 +106,7 @@ function placeStorages(
   let at = start
   for (const key of keys) {
     const storage = storages.get(key)
-    if (!storage) problems.push(`storage ${key.slice(0, 40)} is listed, but not described`)
+    if (!storage) problems.push(`storage ${quoted(key)} is listed, but not described`)
     else if (places.has(key)) problems.push(`storage ${key} is listed twice`)
     else {
       places.set(key, at + 8)

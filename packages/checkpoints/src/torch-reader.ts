@@ -3,6 +3,7 @@ import { dtypeBytes } from './dtype.ts'
 import { MalformedFileError, RefusedGlobalError, TooLargeError } from './errors.ts'
 import { unpickle } from './pickle.ts'
 import { PickleProblem, PickleRefusal, type PickleValue } from './pickle-values.ts'
+import { quoted } from './quoted-name.ts'
 import { notFound } from './safetensors-read.ts'
 import type { Source } from './source.ts'
 import type { TorchStorage } from './torch-tensor.ts'
@@ -102,11 +103,11 @@ function checkTensors({ tensors }: TorchTree, { name: source, size }: Source): v
   const limit = Math.max(size, smallTensorBytes)
   for (const [name, tensor] of tensors) {
     const problem = tensor.problem
-    if (problem) problems.push(`${name} ${problem}`)
+    if (problem) problems.push(`${quoted(name)} ${problem}`)
     else if (tensor.bytes > limit) {
       throw new TooLargeError({
         source,
-        what: `the tensor ${name} [${tensor.shape}]`,
+        what: `the tensor ${quoted(name)} [${tensor.shape}]`,
         bytes: tensor.bytes,
         limit,
         advice: 'It repeats few stored numbers many times; save it contiguous, or not at all.',

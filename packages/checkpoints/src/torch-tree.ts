@@ -7,10 +7,13 @@ import {
   PickleTuple,
   type PickleValue,
 } from './pickle-values.ts'
+import { quoted } from './quoted-name.ts'
 import { TorchTensor } from './torch-tensor.ts'
 import type { PlainRecord, PlainValue } from './weights.ts'
 
 const maxDepth = 100
+/** Names of parameters have tens of characters. */
+const longestName = 4096
 
 /** The content of a file: tensors under their paths, `model.out.0.weight`, and the plain values beside them. */
 export interface TorchTree {
@@ -66,8 +69,7 @@ class TreeWalk {
 
   #object({ content }: PickleObject, path: string): Visited {
     if (!(content instanceof TorchTensor)) return '(object)'
-    if (this.tensors.has(path))
-      throw new PickleProblem(`two of its tensors are called ${JSON.stringify(path)}`)
+    if (this.tensors.has(path)) throw new PickleProblem(`two of its tensors are called ${quoted(path)}`)
     this.#characters -= path.length
     if (this.#characters < 0) throw new PickleProblem('its names are out of proportion to its size')
     this.tensors.set(path, content)
@@ -102,16 +104,23 @@ function isRecord(value: Visited): value is PlainRecord {
 }
 
 function join(path: string, key: string): string {
+  if (path.length + key.length > longestName) {
+    throw new PickleProblem(`a name in it is longer than ${longestName} characters`)
+  }
   return path === '' ? key : `${path}.${key}`
 }
 
 function keyText(key: PickleValue): string {
-  if (key instanceof PickleTuple) return `(${key.items.slice(0, 8).map(shallowText).join(', ')})`
-  return shallowText(key)
+  if (!(key instanceof PickleTuple)) return shallowText(key)
+  const parts = key.items.slice(0, 8).map((item) => shallowText(item).slice(0, 100))
+  return `(${parts.join(', ')})`
 }
 
 function shallowText(key: PickleValue): string {
-  if (typeof key === 'string') return key
+  if (typeof key === 'string') {
+    if (key.length > longestName) throw new PickleProblem(`a key in it has ${key.length} characters`)
+    return key
+  }
   if (key instanceof PickleGlobal) return key.name
   return typeof key === 'object' && key !== null ? '(object)' : String(key)
 }

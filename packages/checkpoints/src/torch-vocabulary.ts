@@ -1,6 +1,5 @@
 import type { Dtype } from './dtype.ts'
 import { numpyNames, setNumpyState } from './numpy-scalar.ts'
-import { latin1 } from './pickle-bytes.ts'
 import {
   describe,
   PickleDict,
@@ -49,6 +48,9 @@ const torchDtypes: ReadonlyMap<string, Dtype> = new Map([
 /** Classes that a tensor can be marked with. They change nothing about its numbers. */
 const tensorClasses = ['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer']
 
+/** PyTorch numbers storages, or calls them by their address in memory. */
+const longestKey = 100
+
 type Make = (args: readonly PickleValue[]) => PickleValue
 
 /** Every name that is permitted to make something, and what of. This is the whole list. */
@@ -61,7 +63,7 @@ const makers: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['torch._utils._rebuild_parameter_with_state', ([data]) => tensorArgument(data)],
   ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
   ['torch.Size', ([items]) => (items instanceof PickleTuple ? items : new PickleTuple([]))],
-  ['torch.device', (args) => args.map((part) => String(part)).join(':')],
+  ['torch.device', device],
   ['builtins.set', setOf],
   ['__builtin__.set', setOf],
   ['_codecs.encode', encode],
@@ -100,6 +102,9 @@ function storageOf(id: PickleValue): TorchStorage {
   const dtype = type instanceof PickleGlobal ? storageDtypes.get(type.name) : undefined
   if (!dtype) throw new PickleProblem(`the class of a storage is ${describe(type)}`)
   if (typeof key !== 'string' && typeof key !== 'number') throw new PickleProblem('a storage has no key')
+  if (String(key).length > longestKey) {
+    throw new PickleProblem(`the key of a storage is longer than ${longestKey} characters`)
+  }
   const storage = new TorchStorage(String(key), dtype, count(elements, 'the length of a storage'))
   if (!(view instanceof PickleTuple)) return storage
   // Files of before 2018 describe a storage inside another: (key, first element, number of elements).
@@ -169,6 +174,13 @@ function tensor(
   )
 }
 
+/** ('cuda', 0), or ('cpu',): as Python prints it. */
+function device(args: readonly PickleValue[]): PickleValue {
+  const [type, index] = args
+  if (typeof type !== 'string' || type.length > 40) throw new PickleProblem(`a device is ${describe(type)}`)
+  return typeof index === 'number' ? `${type}:${index}` : type
+}
+
 function setOf([items]: readonly PickleValue[]): PickleValue {
   return items instanceof PickleList ? items : new PickleList()
 }
@@ -177,8 +189,12 @@ function setOf([items]: readonly PickleValue[]): PickleValue {
 function encode([text, encoding]: readonly PickleValue[]): PickleValue {
   if (typeof text !== 'string' || encoding !== 'latin1')
     throw new PickleProblem('bytes are encoded in no known way')
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0))
-  if (latin1(bytes) !== text) throw new PickleProblem('bytes are encoded as characters beyond 255')
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 255) throw new PickleProblem('bytes are encoded as characters beyond 255')
+    bytes[i] = code
+  }
   return bytes
 }
 

@@ -1,6 +1,7 @@
 import type { ByteOrder } from './byte-order.ts'
 import { MalformedFileError, TooLargeError, UnsupportedFileError } from './errors.ts'
 import { latin1 } from './pickle-bytes.ts'
+import { quoted } from './quoted-name.ts'
 import type { Source } from './source.ts'
 import { maxPickleBytes, readTorchPickle, torchReader } from './torch-reader.ts'
 import type { TorchStorage } from './torch-tensor.ts'
@@ -22,7 +23,7 @@ export async function openTorchZip(
   if (deflated.length > 0) {
     throw new UnsupportedFileError({
       source: source.name,
-      features: deflated.map((entry) => `compression of ${JSON.stringify(entry.name)}`),
+      features: deflated.map((entry) => `compression of ${quoted(entry.name)}`),
       advice: 'PyTorch stores its entries; pack the archive again without compression (zip -0).',
     })
   }

@@ -1,4 +1,5 @@
 import { MalformedFileError, TruncatedFileError, UnsupportedFileError } from './errors.ts'
+import { quoted } from './quoted-name.ts'
 import type { Source } from './source.ts'
 
 /** One file of a zip archive. */
@@ -35,7 +36,7 @@ export async function readZipDirectory(
   const result = new Map<string, ZipEntry>()
   for (const [index, entry] of entries.entries()) {
     const limit = entries[index + 1]?.headerOffset ?? start
-    const name = JSON.stringify(entry.name)
+    const name = quoted(entry.name)
     const end = entry.headerOffset + localHeaderBytes + entry.packedSize
     if (end > limit) problems.push(`${name} overlaps ${limit === start ? 'the directory' : 'the next entry'}`)
     if (result.has(entry.name)) problems.push(`${name} occurs twice`)
@@ -53,7 +54,7 @@ export async function locateEntry(
 ): Promise<{ start: number; end: number }> {
   const { headerOffset, limit, name } = entry
   const fail = (problem: string): never => {
-    const problems = [`${JSON.stringify(name)} ${problem}`]
+    const problems = [`${quoted(name)} ${problem}`]
     throw new MalformedFileError({ source: source.name, format: 'zip', problems })
   }
   const header = view(await source.read(headerOffset, headerOffset + localHeaderBytes, signal))
@@ -154,9 +155,8 @@ function parseDirectory(
     }
     const name = utf8.decode(bytes.subarray(at + 46, nameEnd))
     const method = directory.getUint16(at + 10, true)
-    if (directory.getUint16(at + 8, true) & 1) unsupported.push(`encryption of ${JSON.stringify(name)}`)
-    else if (method !== 0 && method !== 8)
-      unsupported.push(`compression ${method} of ${JSON.stringify(name)}`)
+    if (directory.getUint16(at + 8, true) & 1) unsupported.push(`encryption of ${quoted(name)}`)
+    else if (method !== 0 && method !== 8) unsupported.push(`compression ${method} of ${quoted(name)}`)
     const wide = wideFields(directory, nameEnd, extraEnd)
     const field = (offset: number): number => {
       const value = directory.getUint32(at + offset, true)
@@ -165,7 +165,7 @@ function parseDirectory(
     const size = field(24)
     const packedSize = field(20)
     const headerOffset = field(42)
-    if (method === 0 && size !== packedSize) problems.push(`${JSON.stringify(name)} has two sizes`)
+    if (method === 0 && size !== packedSize) problems.push(`${quoted(name)} has two sizes`)
     const crc = directory.getUint32(at + 16, true)
     entries.push({ name, method: method === 8 ? 'deflated' : 'stored', crc, packedSize, size, headerOffset })
     at = extraEnd + directory.getUint16(at + 32, true)
