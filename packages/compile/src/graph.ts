@@ -43,6 +43,8 @@ export const absent: Value = { name: '', type: 'float32', shape: [] }
 export interface Graph {
   readonly inputs: readonly Value[]
   readonly outputs: readonly Value[]
+  /** What the function calls its results: a file's names must differ from those of the inputs. */
+  readonly outputNames: readonly string[]
   readonly nodes: readonly GraphNode[]
   readonly initializers: readonly Initializer[]
 }
@@ -56,12 +58,20 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Initializer>()
   readonly #constants = new Map<string, Initializer>()
   readonly #inputs: Value[] = []
+  readonly #optional = new Set<string>()
   readonly #made = new Map<string, readonly Value[]>()
-  readonly #names = new Set<string>()
+  readonly #names = new Map<string, number>()
 
   input(name: string, type: ElementType, shape: readonly number[]): Value {
     const value = { name: this.#unique(name), type, shape }
     this.#inputs.push(value)
+    return value
+  }
+
+  /** An input that the graph has only if something needs it. */
+  optionalInput(name: string, type: ElementType, shape: readonly number[]): Value {
+    const value = this.input(name, type, shape)
+    this.#optional.add(value.name)
     return value
   }
 
@@ -162,7 +172,8 @@ export class GraphBuilder {
       })
       .reverse()
     const kept = [...this.#initializers.values()].filter(({ value }) => needed.has(value.name))
-    return { inputs: this.#inputs, outputs: results, ...this.#labelled(nodes, kept) }
+    const inputs = this.#inputs.filter(({ name }) => needed.has(name) || !this.#optional.has(name))
+    return { inputs, outputs: results, outputNames: [...outputs.keys()], ...this.#labelled(nodes, kept) }
   }
 
   /** Constants renamed to their labels. */
@@ -179,9 +190,10 @@ export class GraphBuilder {
   }
 
   #unique(name: string): string {
-    let unique = name
-    for (let n = 1; this.#names.has(unique); n++) unique = `${name}_${n}`
-    this.#names.add(unique)
-    return unique
+    let count = this.#names.get(name) ?? 0
+    this.#names.set(name, count + 1)
+    if (count === 0) return name
+    while (this.#names.has(`${name}_${count}`)) count++
+    return this.#unique(`${name}_${count}`)
   }
 }

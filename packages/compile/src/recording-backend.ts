@@ -42,8 +42,13 @@ export class Recording {
   readonly #owned: tf.TensorInfo[] = []
   readonly #keys = new Map<object, string>()
 
-  constructor(graph: GraphBuilder, labels: ReadonlyMap<object, string>) {
+  /** Values of the inputs that stand for numbers of the function. */
+  readonly numbers = new Map<string, ElementArray>()
+  readonly #lift: boolean
+
+  constructor(graph: GraphBuilder, labels: ReadonlyMap<object, string>, numbers: 'constants' | 'inputs') {
     this.graph = graph
+    this.#lift = numbers === 'inputs'
     this.home = { name: tf.getBackend(), backend: tf.backend() as tf.KernelBackend }
     this.#labels = labels
   }
@@ -74,8 +79,16 @@ export class Recording {
     return this.#onHome(info)
   }
 
-  /** A constant from numbers. */
-  written(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Constant {
+  /** Numbers that the function makes: a constant, or an input of the graph. */
+  written(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Recorded {
+    if (!this.#lift) return { kind: 'constant', constant: this.#numbers(values, shape, dtype) }
+    const name = `number ${this.numbers.size}`
+    const value = this.graph.optionalInput(name, elementType(dtype), shape)
+    this.numbers.set(value.name, elements(values as tf.TypedArray, dtype))
+    return { kind: 'view', view: viewOf(value) }
+  }
+
+  #numbers(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): Constant {
     const { backend } = this.home
     let info: tf.TensorInfo | undefined
     return {
@@ -169,8 +182,8 @@ export class RecordingBackend extends tf.KernelBackend {
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const dataId = {}
-    const constant = (this.recording as Recording).written(values, shape, dtype)
-    this.#data.set(dataId, { recorded: { kind: 'constant', constant }, references: 1 })
+    const recorded = (this.recording as Recording).written(values, shape, dtype)
+    this.#data.set(dataId, { recorded, references: 1 })
     return dataId
   }
 

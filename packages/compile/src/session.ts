@@ -3,7 +3,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { GraphInputError } from './errors.ts'
-import type { Graph, Value } from './graph.ts'
+import type { ElementArray, Graph, Value } from './graph.ts'
 
 export type SessionArray = Float32Array | Int32Array | Uint8Array
 
@@ -28,23 +28,31 @@ export interface CompiledFunction {
   /**
    * Inputs are lent, results are yours. On the current backend.
    *
+   * @param numbers inputs that are given as they are.
+   *
    * @throws GraphInputError when names or shapes are not those of the trace.
    */
-  run(inputs: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, tf.Tensor>>
+  run(
+    inputs: Readonly<Record<string, tf.Tensor>>,
+    numbers?: ReadonlyMap<string, ElementArray>,
+  ): Promise<Record<string, tf.Tensor>>
   dispose(): Promise<void>
 }
 
 export function compiledFunction(graph: Graph, session: GraphSession): CompiledFunction {
   return {
     graph,
-    run: async (inputs) => {
+    run: async (inputs, numbers) => {
       const feeds = new Map<string, SessionArray>()
-      for (const value of graph.inputs) feeds.set(value.name, await read(value, inputs[value.name]))
+      for (const value of graph.inputs) {
+        const given = numbers?.get(value.name) as SessionArray | undefined
+        feeds.set(value.name, given ?? (await read(value, inputs[value.name])))
+      }
       const results = await session.run(feeds)
       return Object.fromEntries(
-        graph.outputs.map(({ name, shape, type }) => {
+        graph.outputs.map(({ name, shape, type }, i) => {
           const data = results.get(name) as SessionArray
-          return [name, tf.tensor(data, [...shape], type as tf.DataType)]
+          return [graph.outputNames[i] as string, tf.tensor(data, [...shape], type as tf.DataType)]
         }),
       )
     },

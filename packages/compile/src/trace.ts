@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type Graph, GraphBuilder } from './graph.ts'
+import { type ElementArray, type Graph, GraphBuilder } from './graph.ts'
 import { recordingBackend } from './recorder.ts'
 import { backendName, elementType, Recording } from './recording-backend.ts'
 import { canonical, viewOf } from './view.ts'
@@ -33,11 +33,33 @@ export function trace(
   inputs: Readonly<Record<string, TensorSpec>>,
   { weights = {} }: TraceOptions = {},
 ): Graph {
-  const labels = new Map(Object.entries(weights).map(([name, { dataId }]) => [dataId as object, name]))
+  return record(fn, inputs, { weights: Object.entries(weights), numbers: 'constants' }).graph
+}
+
+/** A trace, and the numbers that the function made, where they are inputs. */
+export interface TracedGraph {
+  readonly graph: Graph
+  /** Values of the inputs that stand for numbers, by name. */
+  readonly numbers: ReadonlyMap<string, ElementArray>
+}
+
+/**
+ * A trace. Numbers that the function makes (`tf.scalar`, `tf.tensor`) are constants of the graph, or inputs of it: then
+ * one graph serves a function that makes other numbers each time.
+ */
+export function record(
+  fn: (inputs: Record<string, tf.Tensor>) => Tensors,
+  inputs: Readonly<Record<string, TensorSpec>>,
+  options: {
+    readonly weights: readonly (readonly [string, tf.Tensor])[]
+    readonly numbers: 'constants' | 'inputs'
+  },
+): TracedGraph {
+  const labels = new Map(options.weights.map(([name, { dataId }]) => [dataId as object, name]))
   const builder = new GraphBuilder()
-  const recording = new Recording(builder, labels)
+  const recording = new Recording(builder, labels, options.numbers)
   const backend = recordingBackend(recording.home.name)
-  const precedingRecording = backend.recording
+  const preceding = backend.recording
   backend.recording = recording
   void tf.setBackend(backendName)
   try {
@@ -56,10 +78,10 @@ export function trace(
       })
       graph = withNumbers(builder.finish(new Map(results)))
     })
-    return graph as Graph
+    return { graph: graph as Graph, numbers: recording.numbers }
   } finally {
     void tf.setBackend(recording.home.name)
-    backend.recording = precedingRecording
+    backend.recording = preceding
     recording.dispose()
   }
 }

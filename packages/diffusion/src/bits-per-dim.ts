@@ -2,12 +2,14 @@ import * as tf from '@tensorflow/tfjs-core'
 import { coefficients } from './coefficients.ts'
 import type { Denoiser } from './denoiser.ts'
 import type { Diffusion } from './diffusion.ts'
+import { DiffusionOptionError } from './errors.ts'
 import { addNoise, networkTimesteps } from './forward.ts'
 import { gaussianKl, meanPerSample } from './kl.ts'
 import { variationalBound } from './loss.ts'
 import { nextTask } from './next-task.ts'
 import { type ImageShape, stepNoise } from './noise.ts'
 import { reverse } from './reverse.ts'
+import { requireClasses } from './sampling-options.ts'
 
 export interface BitsPerDimensionOptions {
   readonly diffusion: Diffusion
@@ -45,13 +47,14 @@ export interface BitsPerDimension {
 /**
  * The variational bound on the negative log-likelihood of images, by one pass of the network a step.
  *
- * @throws DenoiserOutputError, the signal's reason.
+ * @throws DiffusionOptionError unless samples and labels are one an image; DenoiserOutputError; the signal's reason.
  * @see Ho et al. 2020, eq. 5, https://arxiv.org/abs/2006.11239
  */
 export async function bitsPerDimension(options: BitsPerDimensionOptions): Promise<BitsPerDimension> {
   const { diffusion, images, seed, signal } = options
   const [batch, ...shape] = images.shape
   const { steps } = diffusion.schedule
+  requireOneAnImage(options)
   const samples = options.samples ?? Array.from({ length: batch }, (_, i) => i)
   const labels = options.labels ? tf.tensor1d(Array.from(options.labels), 'int32') : undefined
   const tables = [0, 1, 2].map(() => Array.from({ length: batch }, () => new Float32Array(steps)))
@@ -74,6 +77,20 @@ export async function bitsPerDimension(options: BitsPerDimensionOptions): Promis
   } finally {
     if (labels) tf.dispose(labels)
   }
+}
+
+function requireOneAnImage({ images, samples, labels }: BitsPerDimensionOptions): void {
+  const [batch] = images.shape
+  for (const [option, list] of Object.entries({ samples, labels })) {
+    if (list === undefined || list.length === batch) continue
+    throw new DiffusionOptionError({
+      option: `the length of ${option}`,
+      value: list.length,
+      expected: `${batch}, one an image`,
+      advice: `Give as many ${option} as images, or none.`,
+    })
+  }
+  requireClasses(labels ?? [])
 }
 
 /** L_t, and the errors of x̂_0 and ε̂. Disposes the noise. */

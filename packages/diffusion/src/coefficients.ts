@@ -71,6 +71,12 @@ export function coefficients(diffusion: Diffusion, t: ArrayLike<number>): Coeffi
   )
 }
 
+/** The same as one tensor `[n, B]`, rows in the order of `coefficientNames`. Yours to dispose. */
+export function coefficientTable(diffusion: Diffusion, t: ArrayLike<number>): tf.Tensor2D {
+  const rows = Array.from(t, (step) => coefficientRow(diffusion, step))
+  return tf.tensor2d(names.map((_, i) => rows.map((row) => row[i] as number)))
+}
+
 /** The record from tensors in the order of `coefficientNames`. */
 export function coefficientsFrom(tensors: readonly tf.Tensor4D[]): Coefficients {
   return Object.fromEntries(names.map((name, i) => [name, tensors[i]])) as unknown as Coefficients

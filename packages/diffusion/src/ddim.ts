@@ -36,19 +36,28 @@ export function ddim({ eta = 0 }: { readonly eta?: number } = {}): Sampler {
       const towardsImage = tf.mul(tf.sqrt(at.alphaCumprodPrevious), xStart)
       const rest: tf.Tensor4D = tf.sub(1, at.alphaCumprodPrevious)
       if (eta === 0) return { x: tf.add(towardsImage, tf.mul(tf.sqrt(rest), epsilon)), xStart }
-      const sigma = deviation(at, eta)
-      const direction = tf.mul(tf.sqrt(tf.relu(tf.sub(rest, tf.square(sigma)))), epsilon)
+      const { sigma, remaining } = deviations(at, eta)
       const fresh = tf.mul(tf.mul(at.notFirst, sigma), noise as tf.Tensor4D)
-      return { x: tf.add(tf.add(towardsImage, direction), fresh), xStart }
+      return { x: tf.add(tf.add(towardsImage, tf.mul(remaining, epsilon)), fresh), xStart }
     },
   }
 }
 
-/** σ of a step. */
-function deviation(at: Coefficients, eta: number): tf.Tensor4D {
-  const ratio = tf.div(tf.sub(1, at.alphaCumprodPrevious), tf.sub(1, at.alphaCumprod))
-  const growth = tf.sub(1, tf.div(at.alphaCumprod, at.alphaCumprodPrevious))
-  return tf.mul(tf.sqrt(tf.mul(ratio, growth)), eta)
+/**
+ * σ, and √(1−ᾱ_{t−1}−σ²) as a sum of what is not negative: the difference loses all its digits where η is 1 and ᾱ_t
+ * near 0.
+ *
+ * 1−ᾱ_{t−1}−σ² = (1−ᾱ_{t−1})/(1−ᾱ_t) · ((1−η²)(1−r) + r (1−ᾱ_{t−1})),   r = ᾱ_t/ᾱ_{t−1}
+ */
+function deviations(at: Coefficients, eta: number): { sigma: tf.Tensor; remaining: tf.Tensor } {
+  const rest = tf.sub(1, at.alphaCumprodPrevious)
+  const ratio = tf.div(rest, tf.sub(1, at.alphaCumprod))
+  const kept = tf.div(at.alphaCumprod, at.alphaCumprodPrevious)
+  const lost = tf.sub(1, kept)
+  return {
+    sigma: tf.mul(tf.sqrt(tf.mul(ratio, lost)), eta),
+    remaining: tf.sqrt(tf.mul(ratio, tf.add(tf.mul(lost, 1 - eta ** 2), tf.mul(kept, rest)))),
+  }
 }
 
 /** ε̂ and x̂_0 with the gradient added to the score. */

@@ -51,4 +51,5 @@ export { type Reverse, type ReverseOptions, reverse, reverseFrom } from './rever
 export { type SamplingStep, sample } from './sample.ts'
 export type { Sampler, SamplerInput } from './sampler.ts'
 export type { SamplingOptions } from './sampling-options.ts'
+export type { NamedTensors, StepExecutor, StepFunction } from './step.ts'
 export { reverseLogVariance, reverseVariance, type SplitOutput, splitOutput } from './variance.ts'

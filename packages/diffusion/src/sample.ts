@@ -2,17 +2,23 @@
  * The sampling loop: one network pass, one guidance, one step of the sampler, for each step of the schedule.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Coefficients, coefficients } from './coefficients.ts'
+import { coefficients, coefficientTable } from './coefficients.ts'
 import { ddim } from './ddim.ts'
 import type { Diffusion } from './diffusion.ts'
-import { AsynchronousDenoiserError, DivergenceError } from './errors.ts'
+import { DivergenceError } from './errors.ts'
 import { networkTimesteps } from './forward.ts'
-import type { GuidanceContext } from './guidance.ts'
 import { nextTask } from './next-task.ts'
 import { initialNoise, stepNoise } from './noise.ts'
-import { type Reverse, reverse } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
 import { type SamplingOptions, samplesOf } from './sampling-options.ts'
+import {
+  finishStep,
+  type StepFacts,
+  type StepFunction,
+  type StepInputs,
+  type StepResult,
+  stepFunction,
+} from './step.ts'
 
 /** A finished step. Its tensors are lent until the next one. */
 export interface SamplingStep {
@@ -45,12 +51,15 @@ export async function* sample(options: SamplingOptions): AsyncGenerator<Sampling
   const { diffusion, shape, seed, signal, sampler = ddim() } = options
   const samples = samplesOf(options, sampler)
   const order = stepOrder(diffusion, sampler)
+  let facts: StepFacts = { index: 0, total: order.length, alphaCumprod: 0 }
+  const step = options.execute && stepFunction(options, sampler, () => facts)
   let x = options.start ? tf.clone(options.start) : initialNoise(seed, samples, shape)
   const labels = options.labels ? tf.tensor1d(Array.from(options.labels), 'int32') : undefined
   try {
     for (const [index, t] of order.entries()) {
       signal?.throwIfAborted()
-      const made = await advance(options, sampler, { x, labels, samples, t, index, total: order.length })
+      facts = { index, total: order.length, alphaCumprod: diffusion.schedule.alphasCumprod[t] as number }
+      const made = await advance(options, sampler, step, { x, labels, samples, t, facts })
       tf.dispose(x)
       x = made.x
       try {
@@ -71,84 +80,50 @@ interface Position {
   readonly labels: tf.Tensor1D | undefined
   readonly samples: readonly number[]
   readonly t: number
-  readonly index: number
-  readonly total: number
+  readonly facts: StepFacts
 }
 
 type Made = Pick<SamplingStep, 'x' | 'xStart' | 'gradient'>
 
-/**
- * One step. Nothing is awaited inside a scope: each synchronous part is tidied for itself. Guidance and sampler may
- * answer with what they were lent: what leaves their scopes are clones, the loop's own.
- */
+/** One step. Nothing is awaited inside a scope: each synchronous part is tidied for itself. */
 async function advance(
   options: SamplingOptions,
   sampler: Sampler,
-  { x, labels, samples, t, index, total }: Position,
+  step: StepFunction | undefined,
+  { x, labels, samples, t, facts }: Position,
 ): Promise<Made> {
-  const { diffusion, denoiser, guidance, shape, seed } = options
+  const { diffusion, denoiser, shape, seed, execute } = options
   const steps = new Array<number>(samples.length).fill(t)
-  const at = coefficients(diffusion, steps)
-  const timesteps = networkTimesteps(diffusion, steps)
-  const lent: tf.Tensor[] = [timesteps, ...Object.values(at)]
-  const made: tf.Tensor[] = []
+  const previous = steps.map((each) => Math.max(0, each - 1))
+  const lent: Record<string, tf.Tensor> = {
+    t: networkTimesteps(diffusion, steps),
+    tPrevious: networkTimesteps(diffusion, previous),
+  }
+  let made: StepResult | undefined
   try {
-    const output = await denoiser.forward(x, timesteps, labels)
-    lent.push(output)
-    const alone = tf.tidy(() => reverse(diffusion, at, x, output, options) as Reverse & tf.TensorContainer)
-    lent.push(...Object.values(alone))
-    let gradient: tf.Tensor4D | undefined
-    if (guidance) {
-      const previous = steps.map((step) => Math.max(0, step - 1))
-      const tPrevious = networkTimesteps(diffusion, previous)
-      lent.push(tPrevious)
-      const context: GuidanceContext = {
-        x,
-        t: timesteps,
-        tPrevious,
-        ...(labels ? { labels } : {}),
-        reverse: alone,
-        predictXStart: (input) => predictXStart(options, at, { x: input, t: timesteps, labels }),
-        index,
-        total,
-        alphaCumprod: diffusion.schedule.alphasCumprod[t] as number,
-      }
-      gradient = tf.tidy(() => tf.clone(guidance(context)))
-      made.push(gradient)
+    if (sampler.stochastic) lent.noise = options.noise?.(t) ?? stepNoise(seed, samples, t, shape)
+    const tensors = { ...lent, x, ...(labels ? { labels } : {}) }
+    if (step && execute) {
+      lent.coefficients = coefficientTable(diffusion, steps)
+      made = (await execute(step, { ...tensors, coefficients: lent.coefficients })) as unknown as StepResult
+    } else {
+      const at = coefficients(diffusion, steps)
+      Object.assign(lent, at)
+      lent.output = await denoiser.forward(x, lent.t as tf.Tensor1D, labels)
+      const inputs = { ...tensors, at } as unknown as StepInputs
+      made = finishStep(options, sampler, lent.output as tf.Tensor4D, inputs, facts)
     }
-    const noise = sampler.stochastic ? (options.noise?.(t) ?? stepNoise(seed, samples, t, shape)) : undefined
-    if (noise) lent.push(noise)
-    const given = { ...(gradient ? { gradient } : {}), ...(noise ? { noise } : {}) }
-    const next = tf.tidy(() => {
-      const stepped = sampler.step({ x, reverse: alone, at, ...given })
-      return { x: tf.clone(stepped.x), xStart: tf.clone(stepped.xStart) }
-    })
-    made.push(next.x, next.xStart)
     const timestep = diffusion.schedule.timesteps[t] as number
-    await requireFinite({ "the denoiser's output": output, x: next.x }, { step: index, timestep })
-    return { ...next, ...(gradient ? { gradient } : {}) }
+    await requireFinite(made.magnitudes, { step: facts.index, timestep })
+    const { magnitudes, ...result } = made
+    tf.dispose(magnitudes)
+    return result
   } catch (error) {
-    tf.dispose(made)
+    if (made) tf.dispose({ ...made })
     throw error
   } finally {
     tf.dispose(lent)
   }
-}
-
-function predictXStart(
-  { diffusion, denoiser, clip, transformXStart }: SamplingOptions,
-  at: Coefficients,
-  { x, t, labels }: { x: tf.Tensor4D; t: tf.Tensor1D; labels: tf.Tensor1D | undefined },
-): tf.Tensor4D {
-  const output = denoiser.forward(x, t, labels)
-  if (output instanceof Promise) {
-    output.then((tensor) => tf.dispose(tensor)).catch(() => undefined)
-    throw new AsynchronousDenoiserError()
-  }
-  return reverse(diffusion, at, x, output, {
-    ...(clip === undefined ? {} : { clip }),
-    ...(transformXStart ? { transformXStart } : {}),
-  }).xStart
 }
 
 /** Down the schedule; the inversion goes up, and stops where there is no next step. */
@@ -158,19 +133,12 @@ function stepOrder(diffusion: Diffusion, sampler: Sampler): number[] {
   return Array.from({ length: steps - 1 }, (_, i) => i)
 }
 
-/**
- * NaN is an error, not a picture. The output is looked at beside x, since clipping on the wasm backend makes −1 of NaN.
- */
+/** NaN is an error, not a picture. */
 async function requireFinite(
-  tensors: Readonly<Record<string, tf.Tensor4D>>,
+  magnitudes: tf.Tensor1D,
   at: { readonly step: number; readonly timestep: number },
 ): Promise<void> {
-  const sums = tf.tidy(() => tf.stack(Object.values(tensors).map((tensor) => tf.sum(tf.abs(tensor)))))
-  try {
-    const values = await sums.data()
-    const what = Object.keys(tensors).find((_, i) => !Number.isFinite(values[i]))
-    if (what) throw new DivergenceError({ ...at, what })
-  } finally {
-    tf.dispose(sums)
-  }
+  const [output, x] = await magnitudes.data()
+  const what = !Number.isFinite(output) ? "the denoiser's output" : !Number.isFinite(x) ? 'x' : undefined
+  if (what) throw new DivergenceError({ ...at, what })
 }

@@ -6,6 +6,7 @@ import type { Guidance } from './guidance.ts'
 import type { ImageShape } from './noise.ts'
 import type { ReverseOptions } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
+import type { StepExecutor } from './step.ts'
 
 export interface SamplingOptions extends ReverseOptions {
   /** The process on the schedule's steps that are to be made: `respace` it for fewer. */
@@ -28,6 +29,11 @@ export interface SamplingOptions extends ReverseOptions {
   readonly start?: tf.Tensor4D
   /** The noise of step t, in place of that from the seed; handed over. */
   readonly noise?: (t: number) => tf.Tensor4D
+  /**
+   * Runs each step as a whole, in place of running it eagerly: `compiledSteps` of `@guided-diffusion/compile` traces it
+   * into one graph. The denoiser must answer at once.
+   */
+  readonly execute?: StepExecutor
   /** Checked between steps; the loop throws its reason. */
   readonly signal?: AbortSignal
 }
@@ -88,7 +94,8 @@ function requireShape(shape: ImageShape, start: tf.Tensor4D | undefined): void {
   }
 }
 
-function requireClasses(labels: ArrayLike<number>): void {
+/** @throws DiffusionOptionError unless every label is the number of a class. */
+export function requireClasses(labels: ArrayLike<number>): void {
   const wrong = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label >= 0))
   if (wrong === -1) return
   throw new DiffusionOptionError({

@@ -1,0 +1,89 @@
+import type * as tf from '@tensorflow/tfjs-core'
+import type { Graph } from './graph.ts'
+import { graphKey } from './graph-key.ts'
+import { type CompiledFunction, compiledFunction, type GraphRuntime } from './session.ts'
+import { record, type Tensors } from './trace.ts'
+
+/** A pure function of named tensors that may look at numbers which change from call to call, and says whether it did. */
+export interface SteppedFunction {
+  (inputs: Tensors): Tensors
+  readonly varies: () => boolean
+}
+
+export interface CompiledSteps {
+  /** For `execute` of `sample` and `generate` in `@guided-diffusion/diffusion`. */
+  execute(step: SteppedFunction, inputs: Tensors): Promise<Record<string, tf.Tensor>>
+  /** Frees all graphs. */
+  dispose(): Promise<void>
+}
+
+export interface CompiledStepsOptions {
+  readonly runtime: GraphRuntime
+  /** Weights of the networks that steps use, one record a network: read when a graph is written, and not before. */
+  readonly weights?: readonly Tensors[]
+  /** Graphs that are kept ready; the one that was not used for longest goes first. @default 4 */
+  readonly keep?: number
+}
+
+/**
+ * Runs whole steps of a loop as graphs: each step is traced once for each shape of its inputs. Where a step looks at
+ * numbers that change (a scale as a function of the step), it is traced anew each time, which costs no arithmetic, and the
+ * graph is made again only where its form differs.
+ *
+ * @example
+ * const steps = compiledSteps({ runtime: await onnxRuntimeNode(), weights: [unet.parameters, classifier.parameters] })
+ * const images = await generate({ diffusion, denoiser: unet, guidance, shape, labels, seed: 1, execute: steps.execute })
+ */
+export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledStepsOptions): CompiledSteps {
+  const names = weights.flatMap((record, network) =>
+    Object.entries(record).map(
+      ([name, tensor]) => [weights.length > 1 ? `${network}/${name}` : name, tensor] as const,
+    ),
+  )
+  const traced = new WeakMap<SteppedFunction, Map<string, { key: string }>>()
+  const ready = new Map<string, Promise<CompiledFunction>>()
+
+  const prepare = async (key: string, graph: Graph): Promise<CompiledFunction> => {
+    const found = ready.get(key)
+    if (found) {
+      ready.delete(key)
+      ready.set(key, found)
+      return found
+    }
+    for (const [oldest, compiled] of ready) {
+      if (ready.size < keep) break
+      ready.delete(oldest)
+      await (await compiled).dispose()
+    }
+    const made = runtime.open(graph).then((session) => compiledFunction(graph, session))
+    ready.set(key, made)
+    made.catch(() => ready.delete(key))
+    return made
+  }
+
+  const execute: CompiledSteps['execute'] = async (step, inputs) => {
+    const shapes = JSON.stringify(
+      Object.entries(inputs).map(([name, { shape, dtype }]) => [name, shape, dtype]),
+    )
+    const own = traced.get(step) ?? new Map<string, { key: string }>()
+    traced.set(step, own)
+    const known = own.get(shapes)
+    const compiled = known && (await ready.get(known.key))
+    if (compiled) return compiled.run(inputs)
+    let result = record(step, inputs, { weights: names, numbers: 'constants' })
+    if (step.varies()) result = record(step, inputs, { weights: names, numbers: 'inputs' })
+    const key = graphKey(result.graph)
+    if (!step.varies()) own.set(shapes, { key })
+    const made = await prepare(key, result.graph)
+    return made.run(inputs, result.numbers)
+  }
+
+  return {
+    execute,
+    dispose: async () => {
+      const all = [...ready.values()]
+      ready.clear()
+      for (const compiled of all) await (await compiled).dispose()
+    },
+  }
+}
