@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { runCheckpoint } from './checkpoint-case.ts'
+import { eager, type Run } from './computing.ts'
 import { readPublished, runPublished } from './published-case.ts'
 import { notCompared, type Result } from './result.ts'
 import { runVector } from './vector-case.ts'
@@ -12,7 +13,7 @@ export interface Runnable {
 }
 
 /** Every case under a folder, by name. Files that belong to no case are cases that fail. */
-export async function findCases(folder: string): Promise<Runnable[]> {
+export async function findCases(folder: string, run: Run = eager): Promise<Runnable[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   const checkpoints = new Set(paths.filter((path) => path.endsWith('.pt')).map((path) => path.slice(0, -3)))
@@ -27,7 +28,7 @@ export async function findCases(folder: string): Promise<Runnable[]> {
     else if (file.endsWith('.pt')) cases.push({ name, run: () => runCheckpoint(path) })
     else if (file.endsWith('.safetensors')) {
       const short = name.replace(/\.safetensors$/, '')
-      cases.push({ name: short, run: () => runVector(short, path) })
+      cases.push({ name: short, run: () => runVector(short, path, run) })
     } else cases.push({ name, run: async () => notCompared('failed', 'a file of unknown kind') })
   }
   return cases

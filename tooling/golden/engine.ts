@@ -7,6 +7,7 @@ import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import { findCases } from './cases.ts'
+import { compiled, eager } from './computing.ts'
 import { notCompared, type Result } from './result.ts'
 
 /** What a child process tells. */
@@ -16,7 +17,8 @@ export type Report =
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'done'; readonly cases: number }
 
-const drivers: Readonly<Record<string, () => BackendDriver>> = { tensorflow, wasm, cpu }
+/** Graphs run beside an engine of TensorFlow.js that holds weights and does the rest. */
+const drivers: Readonly<Record<string, () => BackendDriver>> = { tensorflow, onnx: cpu, wasm, cpu }
 
 const [engine = '', folder = '', only = ''] = process.argv.slice(2)
 
@@ -31,13 +33,18 @@ async function main(): Promise<void> {
   const driver = drivers[engine]
   if (!driver) return tell({ kind: 'refused', reason: `there is no engine ${engine}` })
   const pattern = new RegExp(only)
+  let run = eager
   try {
     const { description } = await startBackend([driver()])
-    await tell({ kind: 'started', description })
+    if (engine === 'onnx') {
+      const graphs = await compiled()
+      run = graphs.run
+      await tell({ kind: 'started', description: graphs.description })
+    } else await tell({ kind: 'started', description })
   } catch (error) {
     return tell({ kind: 'refused', reason: sentence(error) })
   }
-  const cases = (await findCases(folder)).filter(({ name }) => pattern.test(name))
+  const cases = (await findCases(folder, run)).filter(({ name }) => pattern.test(name))
   for (const { name, run } of cases) {
     const began = performance.now()
     const result = await run().catch((error: unknown) => notCompared('failed', sentence(error)))

@@ -1,3 +1,4 @@
+import type { Run } from './computing.ts'
 import type { GoldenCase } from './vectors.ts'
 
 /** Values of a tensor in the layout of its file. */
@@ -19,5 +20,6 @@ export interface Kind {
   isInput(key: string): boolean
   /** Used where a case states none. */
   readonly tolerance?: number
-  compute(golden: GoldenCase): Outcome | Promise<Outcome>
+  /** @param run computes functions of tensors on the engine: eagerly, or as a graph. */
+  compute(golden: GoldenCase, run: Run): Outcome | Promise<Outcome>
 }

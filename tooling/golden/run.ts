@@ -13,13 +13,13 @@ import { parseArgs } from 'node:util'
 import type { Report } from './engine.ts'
 import { resultLine } from './result.ts'
 
-const engines = ['tensorflow', 'wasm', 'cpu']
+const engines = ['tensorflow', 'onnx', 'wasm', 'cpu']
 
 const usage = `usage: pnpm golden [FOLDER] [options]
 
 Compares what the packages compute with the golden vectors of a folder; without one, with those of the repository.
 
-  --engine NAME    tensorflow, wasm, cpu, all, or auto: the first of them that starts (default: auto)
+  --engine NAME    tensorflow, onnx, wasm, cpu, all, or auto: the first of them that starts (default: auto)
   --only PATTERN   cases whose name matches this regular expression
   --times          print the seconds that each case took`
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs-core'
+import type { Run } from './computing.ts'
 import type { Kind, Outcome } from './kind.ts'
 import { kinds } from './kinds/index.ts'
 import { notCompared, type Result } from './result.ts'
@@ -14,7 +15,7 @@ const waiting: readonly { matches(golden: GoldenCase): boolean; reason: string }
 ]
 
 /** Computes the case of a `.safetensors` file and compares every expected tensor. */
-export async function runVector(name: string, path: string): Promise<Result> {
+export async function runVector(name: string, path: string, run: Run): Promise<Result> {
   const golden = readGolden(name, await readFile(path))
   const kind = kinds.find((candidate) => candidate.matches(golden))
   if (!kind) {
@@ -24,7 +25,7 @@ export async function runVector(name: string, path: string): Promise<Result> {
   // cases run one after another: what one leaves behind is freed with its scope
   tf.engine().startScope()
   try {
-    return compare(kind, golden, await kind.compute(golden))
+    return compare(kind, golden, await kind.compute(golden, run))
   } finally {
     tf.engine().endScope()
   }

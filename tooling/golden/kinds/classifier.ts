@@ -1,5 +1,6 @@
 import { createClassifier } from '@guided-diffusion/classifier'
 import { encoderConfigFromReference, type ReferenceOptions } from '@guided-diffusion/models'
+import type * as tf from '@tensorflow/tfjs-core'
 import type { Kind } from '../kind.ts'
 import { images, valuesOf, vector } from '../tensors.ts'
 import { goldenWeights } from '../vectors.ts'
@@ -9,19 +10,29 @@ export const classifier: Kind = {
   name: 'classifier',
   matches: ({ case: facts, tensors }) => 'config' in facts && tensors.has('logits'),
   isInput: (key) => key.startsWith('in:'),
-  compute: (golden) => {
+  compute: async (golden, run) => {
     const facts = golden.case as { config: ReferenceOptions; salt: string; keys: Record<string, number[]> }
     const made = classifierFromReference(facts.config, goldenWeights(facts.salt, facts.keys))
-    const [x, t, labels] = [
-      images(golden, 'in:x'),
-      vector(golden, 'in:t'),
-      vector(golden, 'in:y', 'int32'),
-    ] as const
-    const tensors = {
-      logits: valuesOf(made.logits(x, t)),
-      log_prob: valuesOf(made.logProbability(x, t, labels)),
-      grad_log_prob: valuesOf(made.gradient(x, t, labels)),
+    const inputs = {
+      x: images(golden, 'in:x'),
+      t: vector(golden, 'in:t'),
+      labels: vector(golden, 'in:y', 'int32'),
     }
+    const results = await run(
+      (given) => {
+        const [x, t, labels] = [given.x as tf.Tensor4D, given.t as tf.Tensor1D, given.labels as tf.Tensor1D]
+        return {
+          logits: made.logits(x, t),
+          log_prob: made.logProbability(x, t, labels),
+          grad_log_prob: made.gradient(x, t, labels),
+        }
+      },
+      inputs,
+      made.parameters,
+    )
+    const tensors = Object.fromEntries(
+      Object.entries(results).map(([key, tensor]) => [key, valuesOf(tensor)]),
+    )
     made.dispose()
     return { tensors }
   },

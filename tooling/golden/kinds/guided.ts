@@ -31,7 +31,7 @@ export const guided: Kind = {
   name: 'guided',
   matches: ({ tensors }) => tensors.has('trajectory') && tensors.has('x_T'),
   isInput: (key) => key !== 'trajectory',
-  compute: async (golden) => {
+  compute: async (golden, { steps }) => {
     const facts = golden.case as unknown as Facts
     const unetConfig = unetConfigFromReference(facts.unet)
     const denoiser = createUNet(unetConfig, weightsFor({ kind: 'unet', config: unetConfig }, facts.unet_salt))
@@ -45,6 +45,7 @@ export const guided: Kind = {
     const size = noises.data.length / count
     const trajectory: number[] = []
     const run = sample({
+      ...(steps ? { execute: steps([denoiser.parameters, classifier.parameters]) } : {}),
       diffusion: createDiffusion({
         schedule: respace(namedSchedule(facts.schedule, facts.T), facts.respacing),
         prediction: 'epsilon',

@@ -25,30 +25,46 @@ export const unet: Kind = {
   name: 'unet',
   matches: ({ case: facts, tensors }) => 'config' in facts && tensors.has('in:x') && tensors.has('out'),
   isInput: (key) => key.startsWith('in:') || key === 'cotangent',
-  compute: (golden) => {
+  compute: async (golden, run) => {
     const network = networkOf(golden)
     const [x, t] = [images(golden, 'in:x'), vector(golden, 'in:t')]
     const labels = golden.tensors.has('in:y') ? vector(golden, 'in:y', 'int32') : undefined
-    const made: Record<string, Values> = {}
-    const observe = (block: string, value: tf.Tensor4D) => {
-      if (golden.tensors.has(`act:${block}`)) made[`act:${block}`] = valuesOf(value)
-    }
-    made.out = valuesOf(network.forward(x, t, labels, { observe }))
-    if (golden.tensors.has('cotangent')) {
-      const cotangent = images(golden, 'cotangent')
-      const product = (output: tf.Tensor) => tf.sum(tf.mul(output, cotangent))
-      const dx = tf.grad((input) => product(network.forward(input as tf.Tensor4D, t, labels)))(x)
-      made['grad:x'] = valuesOf(dx)
-      const specs = network.specs.filter(({ name }) => golden.tensors.has(`grad:${name}`))
-      const gradients = tf.grads((...leaves) => {
-        const own = Object.fromEntries(specs.map(({ name }, i) => [name, leaves[i] as tf.Tensor]))
-        return product(network.forward(x, t, labels, { parameters: { ...network.parameters, ...own } }))
-      })(specs.map(({ name }) => network.parameters[name] as tf.Tensor))
-      for (const [i, { name, kind, shape }] of specs.entries())
-        made[`grad:${name}`] = toFile(kind, shape, gradients[i]?.dataSync() as Float32Array)
+    const inputs = { x, t, ...(labels ? { labels } : {}) }
+    const specs = network.specs.filter(({ name }) => golden.tensors.has(`grad:${name}`))
+    const made = await run(
+      ({ x: image, t: times, labels: classes }) => {
+        const given = [times, classes] as [tf.Tensor1D, tf.Tensor1D | undefined]
+        const results: Record<string, tf.Tensor> = {}
+        const observe = (block: string, value: tf.Tensor4D) => {
+          if (golden.tensors.has(`act:${block}`)) results[`act:${block}`] = tf.clone(value)
+        }
+        results.out = network.forward(image as tf.Tensor4D, ...given, { observe })
+        if (!golden.tensors.has('cotangent')) return results
+        const cotangent = images(golden, 'cotangent')
+        const product = (output: tf.Tensor) => tf.sum(tf.mul(output, cotangent))
+        results['grad:x'] = tf.grad((input) => product(network.forward(input as tf.Tensor4D, ...given)))(
+          image as tf.Tensor4D,
+        )
+        const gradients = tf.grads((...leaves) => {
+          const own = Object.fromEntries(specs.map(({ name }, i) => [name, leaves[i] as tf.Tensor]))
+          const parameters = { ...network.parameters, ...own }
+          return product(network.forward(image as tf.Tensor4D, ...given, { parameters }))
+        })(specs.map(({ name }) => network.parameters[name] as tf.Tensor))
+        for (const [i, { name }] of specs.entries()) results[`grad:${name}`] = gradients[i] as tf.Tensor
+        return results
+      },
+      inputs,
+      network.parameters,
+    )
+    const tensors: Record<string, Values> = {}
+    for (const [key, tensor] of Object.entries(made)) {
+      const spec = specs.find(({ name }) => key === `grad:${name}`)
+      tensors[key] = spec
+        ? toFile(spec.kind, spec.shape, tensor.dataSync() as Float32Array)
+        : valuesOf(tensor)
     }
     network.dispose()
-    return { tensors: made }
+    return { tensors }
   },
 }
 

@@ -104,6 +104,43 @@ const conv2dInputGradient: Kernel = (graph, inputs, attrs) => {
   return channelsLast(graph.node('ConvTranspose', [dy, weight], { shape }, options))
 }
 
+/**
+ * The gradient of a convolution with respect to its filter: a convolution of x with dy as the filter, where images and
+ * channels have changed places, and steps and dilation too.
+ */
+const conv2dFilterGradient: Kernel = (graph, inputs, attrs) => {
+  const { filterShape, ...rest } = attrs as ConvolutionAttributes & { filterShape: number[] }
+  const x = inputs.x as Operand
+  const info = geometry(x.shape, filterShape, rest)
+  const { pads, strides, dilations } = spatial(info)
+  // [in, B, H, W] and [out, B, h, w] → [in, out, kernel, kernel], or more where steps left a rest
+  const image = arrange(graph, x.view, [[3], [0], [1], [2]])
+  const dy = arrange(graph, (inputs.dy as Operand).view, [[3], [0], [1], [2]])
+  const [top, left, bottom, right] = pads as Shape4
+  const reach = (
+    size: number,
+    before: number,
+    after: number,
+    stride: number,
+    out: number,
+    dilation: number,
+  ) => Math.floor((size + before + after - stride * (out - 1) - 1) / dilation) + 1
+  const made = [
+    reach(info.inHeight, top, bottom, info.strideHeight, info.outHeight, info.dilationHeight),
+    reach(info.inWidth, left, right, info.strideWidth, info.outWidth, info.dilationWidth),
+  ] as const
+  const options = { kernel_shape: dy.shape.slice(2), pads, strides: dilations, dilations: strides }
+  const shape = [info.inChannels, info.outChannels, ...made]
+  const value = graph.node('Conv', [image, dy], { shape }, options)
+  const wanted = [info.filterHeight, info.filterWidth]
+  const cut = [graph.integers([0, 0]), graph.integers(wanted), graph.integers([2, 3])]
+  const fits = made[0] === info.filterHeight && made[1] === info.filterWidth
+  const filter = fits
+    ? value
+    : graph.node('Slice', [value, ...cut], { shape: [...shape.slice(0, 2), ...wanted] })
+  return makeView(filter, [[2], [3], [0], [1]])
+}
+
 const pool =
   (operator: 'AveragePool' | 'MaxPool'): Kernel =>
   (graph, inputs, attrs) => {
@@ -201,6 +238,7 @@ export const convolutionKernels: Readonly<Record<string, Kernel>> = {
   AvgPool: pool('AveragePool'),
   AvgPoolGrad: averagePoolGradient,
   Conv2D: conv2d,
+  Conv2DBackpropFilter: conv2dFilterGradient,
   Conv2DBackpropInput: conv2dInputGradient,
   FusedConv2D: conv2d,
   MaxPool: pool('MaxPool'),

@@ -291,23 +291,30 @@ describe('images', () => {
     ['valid', 1],
     ['same', 2],
     ['valid', 2],
-  ] as const)('convolution, %s, stride %i: values and the gradient of x', async (pad, stride) => {
-    const filter = waves([3, 3, 3, 4], 1, 0.3) as tf.Tensor4D
-    const bias = waves([4], 2) as tf.Tensor1D
-    await same((y) => tf.fused.conv2d({ x: y as tf.Tensor4D, filter, bias, strides: stride, pad }), x())
-    const size = tf.conv2d(x() as tf.Tensor4D, filter, stride, pad).shape
-    await same(
-      (dy) =>
-        tf.conv2dTranspose(
-          dy as tf.Tensor4D,
-          filter,
-          x().shape as [number, number, number, number],
-          stride,
-          pad,
-        ),
-      waves(size, 4),
-    )
-  })
+  ] as const)(
+    'convolution, %s, stride %i: values, the gradients of x and of the filter',
+    async (pad, stride) => {
+      const filter = waves([3, 3, 3, 4], 1, 0.3) as tf.Tensor4D
+      const bias = waves([4], 2) as tf.Tensor1D
+      await same((y) => tf.fused.conv2d({ x: y as tf.Tensor4D, filter, bias, strides: stride, pad }), x())
+      const gradient = tf.grad((f) =>
+        tf.sum(tf.square(tf.conv2d(x() as tf.Tensor4D, f as tf.Tensor4D, stride, pad))),
+      )
+      await same((f) => gradient(f), filter)
+      const size = tf.conv2d(x() as tf.Tensor4D, filter, stride, pad).shape
+      await same(
+        (dy) =>
+          tf.conv2dTranspose(
+            dy as tf.Tensor4D,
+            filter,
+            x().shape as [number, number, number, number],
+            stride,
+            pad,
+          ),
+        waves(size, 4),
+      )
+    },
+  )
 
   test.each([
     ['average pooling', (y: tf.Tensor) => tf.avgPool(y as tf.Tensor4D, 2, 2, 'valid')],
