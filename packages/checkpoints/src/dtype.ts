@@ -62,7 +62,7 @@ export function holdsDtype(data: ArrayBufferView, dtype: Dtype): boolean {
 /** The bytes as elements; shares memory when they are aligned for the dtype, copies them otherwise. */
 export function elementsOf<D extends Dtype>(dtype: D, bytes: Uint8Array): DtypeArrays[D] {
   const { bytes: size, array } = traits[dtype]
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / size) as DtypeArrays[D]
 }
 

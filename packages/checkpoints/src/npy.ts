@@ -108,7 +108,7 @@ export function npyTensor(header: NpyHeader, bytes: Uint8Array): WeightTensor {
   const { dtype, shape, byteOrder, fortranOrder } = header
   let ordered = bytes
   if (byteOrder !== hostByteOrder && dtypeBytes(dtype) > 1) {
-    ordered = bytes.slice()
+    ordered = new Uint8Array(bytes)
     swapBytes(ordered, dtypeBytes(dtype))
   }
   const stored = elementsOf(dtype, ordered)

@@ -2,7 +2,7 @@ import { hostByteOrder, swapBytes } from './byte-order.ts'
 import { type Dtype, dtypeBytes, elementsOf } from './dtype.ts'
 import { TensorNotFoundError } from './errors.ts'
 import { headerLength, parseHeader } from './safetensors-header.ts'
-import type { Source } from './source.ts'
+import { plainBytes, type Source } from './source.ts'
 import type { Weights, WeightsReader, WeightTensor } from './weights.ts'
 
 /** Opens a safetensors file: reads and checks its header, nothing else. */
@@ -33,9 +33,10 @@ export async function openSafetensors(source: Source, signal?: AbortSignal): Pro
   }
 }
 
-/** Reads a safetensors file that is in memory. The tensors may share the memory of `bytes`. */
-export function readSafetensors(bytes: Uint8Array): Weights {
+/** Reads a safetensors file that is in memory. The tensors may share its memory. */
+export function readSafetensors(given: Uint8Array): Weights {
   const name = 'bytes'
+  const bytes = plainBytes(given)
   const length = headerLength(bytes, name, bytes.length)
   const data = bytes.subarray(8 + length)
   const { tensors, metadata } = parseHeader(bytes.subarray(8, 8 + length), name, data.length)
@@ -49,7 +50,7 @@ export function readSafetensors(bytes: Uint8Array): Weights {
 
 function littleEndian(dtype: Dtype, bytes: Uint8Array): WeightTensor['data'] {
   if (hostByteOrder === 'little') return elementsOf(dtype, bytes)
-  const own = bytes.slice()
+  const own = new Uint8Array(bytes)
   swapBytes(own, dtypeBytes(dtype))
   return elementsOf(dtype, own)
 }

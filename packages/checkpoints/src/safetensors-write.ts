@@ -179,7 +179,7 @@ function contentOf(
   if (converted !== tensor && dtype === 'float16') checkOverflow(name, tensor, converted.data as Uint16Array)
   const bytes = bytesOf(converted.data)
   if (hostByteOrder === 'little') return bytes
-  const own = bytes.slice()
+  const own = new Uint8Array(bytes)
   swapBytes(own, dtypeBytes(dtype))
   return own
 }

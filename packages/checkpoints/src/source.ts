@@ -28,7 +28,8 @@ export interface SourceOptions {
 }
 
 /** Bytes in memory. Reads share the caller's memory. */
-export function bytesSource(bytes: Uint8Array, name = 'bytes'): Source {
+export function bytesSource(given: Uint8Array, name = 'bytes'): Source {
+  const bytes = plainBytes(given)
   return {
     name,
     size: bytes.byteLength,
@@ -39,6 +40,11 @@ export function bytesSource(bytes: Uint8Array, name = 'bytes'): Source {
     },
     async close() {},
   }
+}
+
+/** The same memory without what a subclass adds: `slice` of Node's `Buffer` does not copy. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** Every source refuses a range outside the file before it allocates anything for it. */

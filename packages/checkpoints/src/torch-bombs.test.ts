@@ -86,6 +86,21 @@ describe('memory out of nothing', () => {
       /it repeats its values out of proportion to its size/,
     ],
     [
+      'two lists of the two lists before, forty times, without a tensor',
+      [
+        [op.emptyList, op.put(0)],
+        Array.from({ length: 40 }, (_, i) => [
+          op.pop,
+          op.emptyList,
+          op.put(i + 1),
+          op.mark,
+          repeat(2, op.get(i)),
+          op.appends,
+        ]),
+      ],
+      /it repeats its values out of proportion to its size/,
+    ],
+    [
       'one text encoded again and again',
       [
         [

@@ -85,6 +85,20 @@ test('from bytes, a Blob and a path it is the same', async () => {
   }
 })
 
+test('a Buffer of Node at any place in its memory is read, and left as it is', async () => {
+  for (const name of ['torch-legacy.pt', 'torch-big-endian.pt']) {
+    const file = readFileSync(fixture(name))
+    for (let shift = 0; shift < 8; shift++) {
+      const memory = Buffer.alloc(file.length + 8)
+      const shifted = memory.subarray(shift, shift + file.length)
+      file.copy(shifted)
+      const { tensors } = await readWeights(shifted)
+      for (const [path, tensor] of tensors) expectTensor(tensor, torch[path]!, path)
+      expect(Buffer.compare(shifted, file)).toBe(0)
+    }
+  }
+})
+
 test('only a part of the names', async () => {
   const { tensors, values } = await readWeights(fixture('torch-protocol-4.pt'), { under: 'model' })
   expect([...tensors.keys()]).toEqual(['weight', 'bias'])

@@ -93,7 +93,7 @@ function tensorInfos({ tensors }: TorchContent): ReadonlyMap<string, TensorInfo>
 }
 
 function swapped(bytes: Uint8Array, size: 1 | 2 | 4 | 8): Uint8Array {
-  const own = bytes.slice()
+  const own = new Uint8Array(bytes)
   swapBytes(own, size)
   return own
 }

@@ -37,8 +37,8 @@ type Visited = PlainValue | typeof tensorHere
 
 class TreeWalk {
   readonly tensors = new Map<string, TorchTensor>()
-  /** Containers without any tensor, which need not be visited again. */
-  readonly #plain = new Map<PickleValue, PlainValue>()
+  /** Containers without any tensor, which need not be visited again, and how many values they hold in all. */
+  readonly #plain = new Map<PickleValue, { readonly content: PlainValue; readonly weight: number }>()
   readonly #open = new Set<PickleValue>()
   #visits: number
   #characters: number
@@ -54,17 +54,25 @@ class TreeWalk {
     const isList = value instanceof PickleList || value instanceof PickleTuple
     if (!isList && !(value instanceof PickleDict)) return value
     const known = this.#plain.get(value)
-    if (known !== undefined) return known
+    if (known) {
+      this.#count(known.weight)
+      return known.content
+    }
     if (this.#open.has(value)) throw new PickleProblem('it holds a value inside itself')
     if (depth === maxDepth) throw new PickleProblem(`it is nested deeper than ${maxDepth} levels`)
-    this.#visits -= isList ? value.items.length : value.size
-    if (this.#visits < 0) throw new PickleProblem('it repeats its values out of proportion to its size')
     this.#open.add(value)
-    const before = this.tensors.size
+    const [before, left] = [this.tensors.size, this.#visits]
+    this.#count(isList ? value.items.length : value.size)
     const content = isList ? this.#list(value.items, path, depth) : this.#dict(value, path, depth)
     this.#open.delete(value)
-    if (this.tensors.size === before) this.#plain.set(value, content)
+    if (this.tensors.size === before)
+      this.#plain.set(value, { content: content as PlainValue, weight: left - this.#visits })
     return content
+  }
+
+  #count(values: number): void {
+    this.#visits -= values
+    if (this.#visits < 0) throw new PickleProblem('it repeats its values out of proportion to its size')
   }
 
   #object({ content }: PickleObject, path: string): Visited {
