@@ -18,7 +18,7 @@ export function classifierFree(
   if (!Number.isFinite(scale)) {
     throw new GuidanceOptionError({
       option: 'scale',
-      value: String(scale),
+      value: scale,
       expected: 'a finite number',
       advice: 'Start from 2.',
     })
@@ -36,16 +36,39 @@ export function classifierFree(
       if (scale === 0 || !labels) return denoiser.forward(x, t)
       const conditional = denoiser.forward(x, t, labels)
       if (scale === 1) return conditional
-      const unconditional = denoiser.forward(x, t)
+      const unconditional = second(conditional, () => denoiser.forward(x, t))
       if (conditional instanceof Promise || unconditional instanceof Promise) {
-        return Promise.all([conditional, unconditional]).then(([y, none]) =>
-          combine(y, none, x.shape[3], scale),
-        )
+        return both(conditional, unconditional).then(([y, none]) => combine(y, none, x.shape[3], scale))
       }
       return combine(conditional, unconditional, x.shape[3], scale)
     },
   }
 }
+
+type Answer = tf.Tensor4D | Promise<tf.Tensor4D>
+
+/** The second pass; the first one's answer is freed when it throws. */
+function second(first: Answer, pass: () => Answer): Answer {
+  try {
+    return pass()
+  } catch (error) {
+    if (first instanceof Promise) first.then(free, () => undefined)
+    else free(first)
+    throw error
+  }
+}
+
+/** Both answers, or the error of one: then the other is freed. */
+async function both(...answers: [Answer, Answer]): Promise<[tf.Tensor4D, tf.Tensor4D]> {
+  const settled = await Promise.allSettled(answers)
+  const failed = settled.find((each) => each.status === 'rejected')
+  const tensors = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  if (!failed) return tensors as [tf.Tensor4D, tf.Tensor4D]
+  free(tensors)
+  throw failed.reason
+}
+
+const free = (tensors: tf.Tensor | tf.Tensor[]): void => tf.dispose(tensors)
 
 /** The denoiser without its labels: what it predicts for no class in particular. */
 export function unconditional(denoiser: Denoiser): Denoiser {

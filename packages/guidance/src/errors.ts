@@ -6,7 +6,7 @@ export class GuidanceOptionError extends Error {
   readonly advice: string
 
   constructor(facts: { option: string; value: unknown; expected: string; advice: string }) {
-    super(`${facts.option} is ${JSON.stringify(facts.value)}, expected ${facts.expected}.`)
+    super(`${facts.option} is ${written(facts.value)}, expected ${facts.expected}.`)
     this.option = facts.option
     this.value = facts.value
     this.advice = facts.advice
@@ -21,4 +21,12 @@ export class MissingLabelsError extends Error {
   constructor() {
     super('Guidance towards a class needs labels, and the run has none.')
   }
+}
+
+/** A value as a message shows it: JSON alone would make null of NaN and of the infinities. */
+function written(value: unknown): string {
+  const text = JSON.stringify(value, (_, part) =>
+    typeof part === 'number' && !Number.isFinite(part) ? String(part) : part,
+  )
+  return text.replace(/"(NaN|-?Infinity)"/g, '$1')
 }

@@ -17,7 +17,7 @@ export function scaleAt(scale: Scale, context: GuidanceContext): number | readon
   if (!numbers.every(Number.isFinite)) {
     throw new GuidanceOptionError({
       option: 'scale',
-      value: String(value),
+      value,
       expected: 'finite numbers',
       advice: 'γ = 0 is no guidance, 1 the plain distribution, more sharpens it.',
     })
