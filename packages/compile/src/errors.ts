@@ -36,3 +36,15 @@ export class RuntimeUnavailableError extends Error {
     this.advice = facts.advice
   }
 }
+
+/** A traced function returns a tensor that it has freed. */
+export class DisposedResultError extends Error {
+  override readonly name = 'DisposedResultError'
+  readonly result: string
+  readonly advice = 'Return it from the tidy that made it, or keep it.'
+
+  constructor(facts: { result: string }) {
+    super(`The result ${facts.result} of the traced function is disposed.`)
+    this.result = facts.result
+  }
+}

@@ -5,7 +5,12 @@ export {
   compiledSteps,
   type SteppedFunction,
 } from './compiled-steps.ts'
-export { GraphInputError, RuntimeUnavailableError, UntraceableOperationError } from './errors.ts'
+export {
+  DisposedResultError,
+  GraphInputError,
+  RuntimeUnavailableError,
+  UntraceableOperationError,
+} from './errors.ts'
 export type { Attribute, ElementType, Graph, GraphNode, Initializer, Value } from './graph.ts'
 export { type ExternalData, type OnnxOptions, onnxModel } from './onnx-file.ts'
 export type { CompiledFunction, GraphRuntime, GraphSession, SessionArray } from './session.ts'

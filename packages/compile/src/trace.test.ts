@@ -208,6 +208,15 @@ describe('what cannot be traced', () => {
     expect(advice).toMatch(/traced operations/)
   })
 
+  test('a result that is freed before it is returned', () => {
+    const { message } = refused((x) => {
+      const y = tf.exp(x)
+      y.dispose()
+      return y
+    })
+    expect(message).toBe('The result y of the traced function is disposed.')
+  })
+
   test('a run with other shapes is refused', async () => {
     const compiled = await compile(
       ({ x }) => ({ y: tf.exp(x as tf.Tensor) }),

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { DisposedResultError } from './errors.ts'
 import { type ElementArray, type Graph, GraphBuilder } from './graph.ts'
 import { recordingBackend } from './recorder.ts'
 import { backendName, elementType, Recording } from './recording-backend.ts'
@@ -24,7 +25,7 @@ export interface TraceOptions {
  *
  * @param fn from named tensors to named tensors; pure, and without reading numbers.
  * @param inputs names, shapes and types of what the graph takes.
- * @throws UntraceableOperationError with the operation and where it was called.
+ * @throws UntraceableOperationError with the operation and where it was called; DisposedResultError.
  * @example
  * const graph = trace(({ x }) => ({ y: tf.mul(x, 2) }), { x: { shape: [2, 3], dtype: 'float32' } })
  */
@@ -73,6 +74,7 @@ export function record(
         }),
       )
       const results = Object.entries(fn(tensors)).map(([name, tensor]) => {
+        if (tensor.isDisposed) throw new DisposedResultError({ result: name })
         const operand = recording.operand(tensor, backend.recorded(tensor.dataId as object))
         return [name, canonical(builder, operand.view)] as const
       })

@@ -36,7 +36,7 @@ export const unet: Kind = {
         const given = [times, classes] as [tf.Tensor1D, tf.Tensor1D | undefined]
         const results: Record<string, tf.Tensor> = {}
         const observe = (block: string, value: tf.Tensor4D) => {
-          if (golden.tensors.has(`act:${block}`)) results[`act:${block}`] = tf.clone(value)
+          if (golden.tensors.has(`act:${block}`)) results[`act:${block}`] = tf.keep(tf.clone(value))
         }
         results.out = network.forward(image as tf.Tensor4D, ...given, { observe })
         if (!golden.tensors.has('cotangent')) return results
