@@ -1,13 +1,15 @@
-import { LabelRangeError } from './errors.ts'
+import { LabelRangeError, LogitsCountError } from './errors.ts'
 
 /**
  * Which rows have their label among the k largest logits; ties count for the label.
  *
  * @param logits `[B, K]`, row by row.
- * @throws LabelRangeError when a label is not one of the K classes.
+ * @throws LabelRangeError when a label is not one of the K classes; LogitsCountError.
  */
 export function topKCorrect(logits: Float32Array, labels: ArrayLike<number>, k = 1): boolean[] {
   const classes = logits.length / labels.length
+  if (labels.length === 0 || classes === 0 || !Number.isInteger(classes))
+    throw new LogitsCountError({ logits: logits.length, labels: labels.length })
   return Array.from(labels, (label, row) => {
     if (!Number.isInteger(label) || label < 0 || label >= classes)
       throw new LabelRangeError({ label, classes })

@@ -4,6 +4,7 @@ import {
   type EncoderUNet,
   type EncoderUNetConfig,
   type ForwardOptions,
+  ModelConfigError,
   type ParameterSpec,
   type Parameters,
   type WeightSource,
@@ -42,8 +43,20 @@ export function createClassifier(config: ClassifierConfig, weights: WeightSource
   return classifierOf(createEncoderUNet(encoderConfig(config), weights))
 }
 
-/** The configuration of the encoder that is the classifier. */
+/**
+ * The configuration of the encoder that is the classifier.
+ *
+ * @throws ModelConfigError
+ */
 export function encoderConfig({ classes, ...trunk }: ClassifierConfig): EncoderUNetConfig {
+  if (!(Number.isInteger(classes) && classes > 0)) {
+    throw new ModelConfigError({
+      parameter: 'classes',
+      value: classes,
+      expected: 'a positive whole number',
+      advice: 'Give the number of classes that the images have.',
+    })
+  }
   return { ...trunk, outChannels: classes }
 }
 
@@ -68,8 +81,10 @@ export function classifierOf(encoder: EncoderUNet): Classifier {
   }
 }
 
-/** The entry of each row that its label names: `[B, K]`, `[B]` → `[B]`. */
+/** The entry of each row that its label names: `[B, K]`, `[B]` → `[B]`, yours. */
 export function selectLabels(rows: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const chosen = tf.cast(tf.oneHot(labels, rows.shape[1]), 'float32')
-  return tf.sum(tf.mul(rows, chosen), 1)
+  return tf.tidy(() => {
+    const chosen = tf.cast(tf.oneHot(labels, rows.shape[1]), 'float32')
+    return tf.sum<tf.Tensor1D>(tf.mul(rows, chosen), 1)
+  })
 }

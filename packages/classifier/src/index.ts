@@ -1,5 +1,5 @@
 export { topKAccuracy, topKCorrect } from './accuracy.ts'
 export { type Classifier, type ClassifierConfig, createClassifier, selectLabels } from './classifier.ts'
-export { LabelRangeError } from './errors.ts'
+export { LabelRangeError, LogitsCountError } from './errors.ts'
 export { loadClassifier } from './load.ts'
 export { type ClassifierLoss, classifierLoss } from './loss.ts'
