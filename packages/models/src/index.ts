@@ -14,6 +14,7 @@ export { type LoadOptions, loadEncoderUNet, loadSuperResolutionUNet, loadUNet } 
 export {
   describedNetwork,
   descriptionKey,
+  loadParameters,
   loadTensors,
   type NetworkDescription,
   type NetworkFile,

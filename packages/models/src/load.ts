@@ -2,12 +2,12 @@ import type { OpenOptions, WeightsReader, WeightsSource } from '@guided-diffusio
 import { createEncoderUNet, type EncoderUNet } from './encoder-unet.ts'
 import { UnknownArchitectureError } from './errors.ts'
 import { inferNetwork } from './infer-config.ts'
-import { type NetworkDescription, type NetworkKind, openNetwork, readTensors } from './network-file.ts'
+import { loadParameters, type NetworkDescription, type NetworkKind, openNetwork } from './network-file.ts'
 import { networkSpecs } from './network-specs.ts'
 import { createSuperResolutionUNet, type SuperResolutionUNet } from './super-resolution.ts'
 import { createUNet, type UNet } from './unet.ts'
 import type { EncoderUNetConfig, UNetConfig } from './unet-config.ts'
-import type { FileTensors } from './weights.ts'
+import type { WeightSource } from './weights.ts'
 
 /** @template C the network's configuration; when absent the file's own, or that of the published network it is. */
 export interface LoadOptions<C> extends OpenOptions {
@@ -46,13 +46,13 @@ async function load<K extends NetworkKind, N>(
   source: WeightsSource,
   { config, ...options }: LoadOptions<ConfigOf<K>>,
   kind: K,
-  create: (config: ConfigOf<K>, tensors: FileTensors) => N,
+  create: (config: ConfigOf<K>, weights: WeightSource) => N,
 ): Promise<N> {
   const { reader, description } = await openNetwork(source, options)
   try {
     const chosen = config ?? configOf(reader, description, kind)
     const specs = networkSpecs({ kind, config: chosen } as NetworkDescription)
-    return create(chosen, await readTensors(reader, specs))
+    return create(chosen, { parameters: await loadParameters(reader, specs) })
   } finally {
     await reader.close()
   }

@@ -11,10 +11,11 @@ import {
   type WeightsSource,
   type WeightTensor,
 } from '@guided-diffusion/checkpoints'
+import type * as tf from '@tensorflow/tfjs-core'
 import { UnknownArchitectureError, WeightsMismatchError } from './errors.ts'
-import type { ParameterSpec } from './parameters.ts'
+import { disposeParameters, type ParameterSpec, type Parameters } from './parameters.ts'
 import type { EncoderUNetConfig, UNetConfig } from './unet-config.ts'
-import { compareShapes, type FileTensors } from './weights.ts'
+import { compareShapes, createParameter, type FileTensors } from './weights.ts'
 
 /** What a weight file says it holds. */
 export type NetworkDescription =
@@ -87,12 +88,39 @@ export async function readTensors(
   reader: WeightsReader,
   specs: readonly ParameterSpec[],
 ): Promise<FileTensors> {
-  const shapes = new Map([...reader.tensors].map(([name, { shape }]) => [name, shape]))
-  const mismatches = compareShapes(specs, shapes)
-  if (mismatches.length > 0) throw new WeightsMismatchError({ mismatches })
+  requireShapes(reader, specs)
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>()
   for (const { name, shape } of specs) tensors.set(name, { shape, data: toFloat32(await reader.read(name)) })
   return tensors
+}
+
+/**
+ * The tensors of a plan on the running backend, in its layout. Each is read, turned and handed over before the next, so
+ * that no second copy of the whole is ever there. Yours to dispose.
+ *
+ * @throws WeightsMismatchError listing all tensors that do not fit, before any is read.
+ */
+export async function loadParameters(
+  reader: WeightsReader,
+  specs: readonly ParameterSpec[],
+): Promise<Parameters> {
+  requireShapes(reader, specs)
+  const parameters: Record<string, tf.Tensor> = {}
+  try {
+    for (const spec of specs) {
+      parameters[spec.name] = createParameter(spec, toFloat32(await reader.read(spec.name)))
+    }
+  } catch (error) {
+    disposeParameters(parameters)
+    throw error
+  }
+  return parameters
+}
+
+function requireShapes({ tensors }: WeightsReader, specs: readonly ParameterSpec[]): void {
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
+  const mismatches = compareShapes(specs, shapes)
+  if (mismatches.length > 0) throw new WeightsMismatchError({ mismatches })
 }
 
 /** The tensors of a plan from a file; see `readTensors` and the errors of `@guided-diffusion/checkpoints`. */

@@ -13,8 +13,11 @@ export interface FileTensor {
 /** State-dict name → tensor in file layout. */
 export type FileTensors = ReadonlyMap<string, FileTensor>
 
-/** Where a network's weights come from: given tensors, or fresh ones from a seed. */
-export type WeightSource = FileTensors | { readonly seed: number }
+/**
+ * Where a network's weights come from: given tensors, fresh ones from a seed, or parameters that are on the backend
+ * already, which the network then owns.
+ */
+export type WeightSource = FileTensors | { readonly seed: number } | { readonly parameters: Parameters }
 
 /** Every missing, unexpected and mis-shaped tensor. */
 export function compareShapes(
@@ -43,10 +46,20 @@ export function createParameters(specs: readonly ParameterSpec[], source: Weight
   if ('seed' in source) {
     return buildParameters(specs, (spec) => initialValues(spec, source.seed))
   }
+  if ('parameters' in source) return checkedParameters(specs, source.parameters)
   const shapes = new Map([...source].map(([name, { shape }]) => [name, shape]))
   const mismatches = compareShapes(specs, shapes)
   if (mismatches.length > 0) throw new WeightsMismatchError({ mismatches })
   return buildParameters(specs, (spec) => (source.get(spec.name) as FileTensor).data)
+}
+
+/** Parameters in memory layout that are exactly those of the plan. */
+function checkedParameters(specs: readonly ParameterSpec[], parameters: Parameters): Parameters {
+  const inMemory = specs.map((spec) => ({ ...spec, shape: memoryShape(spec.kind, spec.shape) }))
+  const shapes = new Map(Object.entries(parameters).map(([name, { shape }]) => [name, shape]))
+  const mismatches = compareShapes(inMemory, shapes)
+  if (mismatches.length > 0) throw new WeightsMismatchError({ mismatches })
+  return parameters
 }
 
 function buildParameters(
