@@ -10,7 +10,6 @@ export function cpu(): BackendDriver {
     async start() {
       await loadPeer('cpu', '@tensorflow/tfjs-backend-cpu', () => import('@tensorflow/tfjs-backend-cpu'))
       await tf.setBackend('cpu')
-      await tf.ready()
       return {
         backend: 'cpu',
         description: 'JavaScript, one core; for tests and tiny networks',

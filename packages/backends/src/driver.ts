@@ -13,8 +13,8 @@ export interface BackendInfo {
 }
 
 /**
- * A way to compute. `start` makes it the current backend of `@tensorflow/tfjs-core`; where it can't run,
- * it throws {@link BackendUnavailableError} and leaves the engine as it was.
+ * A way to compute. `start` makes it the current backend of `@tensorflow/tfjs-core`, or throws
+ * {@link BackendUnavailableError}; `startBackend` and `diagnose` then put the engine back as it was.
  */
 export interface BackendDriver {
   readonly name: string

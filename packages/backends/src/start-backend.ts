@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver, BackendInfo } from './driver.ts'
+import { engineState, restoreEngine } from './engine-state.ts'
 import { BackendUnavailableError, NoBackendError } from './errors.ts'
 import { registerGradients } from './gradients.ts'
 
@@ -12,7 +13,8 @@ export interface BackendReport extends BackendInfo {
 
 /**
  * Starts the first driver that can run and makes it the current backend of TensorFlow.js, with the gradients
- * of all operations registered. The only call of this project that changes the engine.
+ * of all operations registered. The only call of this project that changes the engine. A driver that can't run
+ * leaves it as it was.
  *
  * @example
  * const backend = await startBackend([tensorflow(), wasm(), cpu()])
@@ -25,11 +27,13 @@ export async function startBackend(drivers: readonly BackendDriver[]): Promise<B
   tf.env().set('PROD', true)
   const skipped: BackendUnavailableError[] = []
   for (const driver of drivers) {
+    const before = engineState()
     try {
       const info = await driver.start()
       await registerGradients()
       return { ...info, name: driver.name, skipped }
     } catch (error) {
+      await restoreEngine(before)
       if (!(error instanceof BackendUnavailableError)) throw error
       skipped.push(error)
     }

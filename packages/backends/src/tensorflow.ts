@@ -1,69 +1,116 @@
 /**
- * Native TensorFlow in Node, by `@tensorflow/tfjs-node`.
+ * Native TensorFlow in Node, by `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`. Both register a backend of the
+ * same name and load a library of the same name, so a process can hold only one of them.
  */
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import util from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
-import type { BackendDriver } from './driver.ts'
+import type { BackendDriver, BackendInfo } from './driver.ts'
 import { BackendUnavailableError } from './errors.ts'
 import { registerGroupNorm } from './kernels/group-norm-tensorflow.ts'
 import { loadPeer } from './load-peer.ts'
 
+const cpuPackage = '@tensorflow/tfjs-node'
+const gpuPackage = '@tensorflow/tfjs-node-gpu'
+
+/** The package whose library this process holds. */
+let loaded: typeof cpuPackage | typeof gpuPackage | undefined
+
 /** TensorFlow on all cores of the CPU: the engine for training. */
 export function tensorflow(): BackendDriver {
-  return native('tensorflow', '@tensorflow/tfjs-node', async () => {
-    await import('@tensorflow/tfjs-node')
-  })
-}
-
-/** TensorFlow on an NVIDIA GPU, by `@tensorflow/tfjs-node-gpu`. */
-export function tensorflowGpu(): BackendDriver {
-  return native('tensorflow-gpu', '@tensorflow/tfjs-node-gpu', async () => {
-    // not among the development dependencies: its install script downloads CUDA builds
-    createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu')
-  })
-}
-
-function native(name: string, packageName: string, load: () => Promise<void>): BackendDriver {
+  const name = 'tensorflow'
   return {
     name,
-    needs: `the package ${packageName} with its native library`,
+    needs: `Node, and the package ${cpuPackage} with its native library`,
     async start() {
-      if (process.platform === 'linux') process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
-      restoreNodeUtilities()
-      await loadPeer(
-        name,
-        packageName,
-        load,
-        `Install ${packageName} with its native library (npm rebuild ${packageName}); ` +
-          'in a checkout of this project, run pnpm provision:tensorflow.',
-      )
-      if (!(await tf.setBackend('tensorflow'))) {
+      // without a GPU the other package computes as this one does
+      const packageName = loaded ?? cpuPackage
+      await load(name, packageName, () => import('@tensorflow/tfjs-node'))
+      if (usesGpu()) {
         throw new BackendUnavailableError({
           backend: name,
-          reason: `${packageName} is there but its backend does not start`,
-          advice: 'Run any operation of it alone to see the message of the native library.',
+          reason: `this process holds ${gpuPackage}, which computes on the GPU`,
+          advice: 'Start it in a process of its own.',
         })
       }
-      await tf.ready()
-      const fused = registerGroupNorm()
-      const version = libraryVersion()
-      return {
-        backend: 'tensorflow',
-        description: `TensorFlow ${version}, ${availableParallelism()} threads, ${fused ? 'fused' : 'composed'} GroupNorm`,
-        kernels: fused ? ['GuidedGroupNorm', 'GuidedGroupNormGrad'] : [],
-        trains: true,
-      }
+      return describe('CPU')
     },
   }
 }
 
-/** Version of the native library, as its binding tells. */
-function libraryVersion(): string {
-  const { binding } = tf.backend() as unknown as { binding?: { TF_Version?: string } }
-  return binding?.TF_Version ?? 'of unknown version'
+/** TensorFlow on an NVIDIA GPU. */
+export function tensorflowGpu(): BackendDriver {
+  const name = 'tensorflow-gpu'
+  return {
+    name,
+    needs: `Node, an NVIDIA GPU with CUDA, and the package ${gpuPackage} with its native library`,
+    async start() {
+      if (loaded === cpuPackage) {
+        throw new BackendUnavailableError({
+          backend: name,
+          reason: `this process holds ${cpuPackage} already, and can hold only one of the two`,
+          advice: 'Ask for tensorflowGpu() before tensorflow(), or start it in a process of its own.',
+        })
+      }
+      // not among the development dependencies: its install script downloads CUDA builds
+      await load(name, gpuPackage, async () => createRequire(import.meta.url)(gpuPackage))
+      if (!usesGpu()) {
+        throw new BackendUnavailableError({
+          backend: name,
+          reason: `${gpuPackage} finds no GPU`,
+          advice: 'Install the driver, CUDA and cuDNN in the versions that it asks for, or use tensorflow().',
+        })
+      }
+      return describe('GPU')
+    },
+  }
 }
+
+/** Loads a package unless it is there, and makes its backend current. */
+async function load(name: string, packageName: typeof cpuPackage | typeof gpuPackage, load: () => unknown) {
+  if (process.platform === 'linux') process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
+  restoreNodeUtilities()
+  if (loaded !== packageName) {
+    await loadPeer(
+      name,
+      packageName,
+      async () => load(),
+      `Fetch or build its native library (npm rebuild ${packageName}); in a checkout of this project, run ` +
+        'pnpm provision:tensorflow.',
+    )
+    loaded = packageName
+  }
+  if (!(await tf.setBackend('tensorflow'))) {
+    throw new BackendUnavailableError({
+      backend: name,
+      reason: `${packageName} is there but its backend does not start`,
+      advice: 'Run any operation of it alone to see the message of the native library.',
+    })
+  }
+}
+
+function describe(device: 'CPU' | 'GPU'): BackendInfo {
+  const fused = registerGroupNorm()
+  const where = device === 'GPU' ? 'GPU' : `${availableParallelism()} threads`
+  return {
+    backend: 'tensorflow',
+    description: `TensorFlow ${libraryVersion()}, ${where}, ${fused ? 'fused' : 'composed'} GroupNorm`,
+    kernels: fused ? ['GuidedGroupNorm', 'GuidedGroupNormGrad'] : [],
+    trains: true,
+  }
+}
+
+interface NativeBackend {
+  readonly isUsingGpuDevice?: boolean
+  readonly binding?: { readonly TF_Version?: string }
+}
+
+const native = () => tf.backend() as unknown as NativeBackend
+
+const usesGpu = () => native().isUsingGpuDevice ?? false
+
+const libraryVersion = () => native().binding?.TF_Version ?? 'of unknown version'
 
 /** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 took away. */
 function restoreNodeUtilities(): void {

@@ -1,17 +1,63 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver } from './driver.ts'
+import { BackendUnavailableError } from './errors.ts'
+import { registerConv2DFilterGradient } from './kernels/conv2d-filter-gradient-wasm.ts'
+import { registerConv2DInputGradient } from './kernels/conv2d-input-gradient-wasm.ts'
+import { registerGroupNorm } from './kernels/group-norm-wasm.ts'
+import { registerMatMul } from './kernels/matmul-wasm.ts'
+import { registerReductions } from './kernels/reduction-wasm.ts'
+import { registerSlice } from './kernels/slice-wasm.ts'
 import { loadPeer } from './load-peer.ts'
 
-/** WebAssembly: needs nothing but npm, in Node and in browsers. */
-export function wasm(): BackendDriver {
+const packageName = '@tensorflow/tfjs-backend-wasm'
+
+export interface WasmOptions {
+  /**
+   * Folder or address, with a slash at its end, of the three `.wasm` files of `@tensorflow/tfjs-backend-wasm`: for
+   * programs that a bundler made. @default beside the package's own code
+   */
+  readonly folder?: string
+}
+
+/**
+ * WebAssembly: needs nothing but npm, in Node and in browsers. Samples, guides and trains, with kernels of ours where
+ * the stock backend has none or slow ones.
+ */
+export function wasm({ folder }: WasmOptions = {}): BackendDriver {
   return {
     name: 'wasm',
-    needs: 'the package @tensorflow/tfjs-backend-wasm',
+    needs: `the package ${packageName}`,
     async start() {
-      await loadPeer('wasm', '@tensorflow/tfjs-backend-wasm', () => import('@tensorflow/tfjs-backend-wasm'))
-      await tf.setBackend('wasm')
-      await tf.ready()
-      return { backend: 'wasm', description: 'WebAssembly', kernels: [], trains: false }
+      const stock = await loadPeer('wasm', packageName, () => import('@tensorflow/tfjs-backend-wasm'))
+      if (folder !== undefined) stock.setWasmPaths(folder)
+      if (!(await tf.setBackend('wasm'))) {
+        throw new BackendUnavailableError({
+          backend: 'wasm',
+          reason: 'its WebAssembly module does not start',
+          advice: `Pass wasm({ folder }) with the place of the .wasm files of ${packageName}.`,
+        })
+      }
+      registerKernels()
+      return {
+        backend: 'wasm',
+        description: await description(stock.getThreadsCount()),
+        kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad'],
+        trains: true,
+      }
     },
   }
+}
+
+function registerKernels(): void {
+  registerMatMul()
+  registerConv2DInputGradient()
+  registerConv2DFilterGradient()
+  registerReductions()
+  registerSlice()
+  registerGroupNorm()
+}
+
+async function description(threads: number): Promise<string> {
+  const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? 'with' : 'without'
+  return `WebAssembly ${simd} SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`
 }
