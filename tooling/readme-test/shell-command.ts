@@ -89,8 +89,8 @@ function programFault(args: readonly string[], workspace: Workspace): string | u
   return option && `${[program, ...path].join(' ')} has no option ${option}`
 }
 
-/** Names under "Commands:" in a help text. */
+/** Names under "Commands:" in a help text; an empty line ends them. */
 function subcommands(help: string): ReadonlySet<string> {
-  const list = help.split(/^Commands:$/m)[1] ?? ''
+  const list = /^Commands:\n((?:.+\n)*)/m.exec(help)?.[1] ?? ''
   return new Set([...list.matchAll(/^ {2}(\S+)/gm)].map((found) => found[1] as string))
 }
