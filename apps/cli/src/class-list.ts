@@ -4,6 +4,8 @@ import { UsageError } from './errors.ts'
 export interface Classes {
   readonly count: number
   readonly names: readonly string[]
+  /** The label of another name that a class has. */
+  readonly find?: (name: string) => number | undefined
 }
 
 /**
@@ -16,9 +18,11 @@ export function parseClasses(text: string, classes: Classes): number[] {
   return text.split(',').map((part) => parseClass(part.trim(), classes))
 }
 
-function parseClass(name: string, { count, names }: Classes): number {
+function parseClass(name: string, { count, names, find }: Classes): number {
   const label = names.findIndex((each) => each.toLowerCase() === name.toLowerCase())
   if (label >= 0) return label
+  const other = find?.(name)
+  if (other !== undefined) return other
   if (/^\d+$/.test(name) && Number(name) < count) return Number(name)
   const numbers = `the numbers 0 to ${count - 1}`
   throw new UsageError(

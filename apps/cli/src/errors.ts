@@ -34,3 +34,23 @@ export class OutputError extends Error {
     this.advice = 'Name a place that may be written to and has room.'
   }
 }
+
+/** A file could not be downloaded, or is not the one that was wanted. What has arrived is kept for another attempt. */
+export class DownloadError extends Error {
+  override readonly name = 'DownloadError'
+  readonly url: string
+  readonly reason: string
+  /** Whether another attempt may help: a broken connection, a busy server. */
+  readonly temporary: boolean
+  readonly advice: string
+
+  constructor(facts: { url: string; reason: string; temporary?: boolean; cause?: unknown }) {
+    super(`${facts.url} cannot be downloaded: ${facts.reason}.`, { cause: facts.cause })
+    this.url = facts.url
+    this.reason = facts.reason
+    this.temporary = facts.temporary ?? false
+    this.advice = this.temporary
+      ? 'Run the command again: it goes on from what has arrived.'
+      : 'Check the address, or take another one by --mirror.'
+  }
+}
