@@ -6,6 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type BitsPerDimensionOptions, bitsPerDimension } from './bits-per-dim.ts'
 import type { Denoiser } from './denoiser.ts'
 import { createDiffusion } from './diffusion.ts'
+import { qSample } from './forward.ts'
+import { stepNoise } from './noise.ts'
 
 const diffusion = createDiffusion({
   schedule: respace(linearSchedule({ steps: 1000 }), '20'),
@@ -106,6 +108,22 @@ describe('bits per dimension', () => {
     })
     expect(told).toEqual(Array.from(diffusion.schedule.timesteps, (t) => [t, [7, 8]]).reverse())
     expect(done).toEqual(Array.from({ length: steps }, (_, i) => [i + 1, steps]))
+  })
+
+  test('show the network each image noised by the noise of its sample and step', async () => {
+    const gaps: number[] = []
+    const shown: Denoiser = {
+      forward: (x) =>
+        tf.tidy(() => {
+          const t = steps - 1 - gaps.length
+          const xStart = images()
+          const noised = qSample(diffusion, { xStart, t: [t, t], noise: stepNoise(1, [4, 9], t, shape) })
+          gaps.push(tf.max(tf.abs(tf.sub(x, noised))).dataSync()[0] as number)
+          return tf.zerosLike(x)
+        }),
+    }
+    await bits({ samples: [4, 9], denoiser: shown })
+    expect(gaps).toEqual(new Array(steps).fill(0))
   })
 
   test('want one sample and one label an image', async () => {
