@@ -8,11 +8,26 @@ import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { tensorflowGpu } from '@guided-diffusion/backends/tensorflow-gpu'
 import { wasm } from '@guided-diffusion/backends/wasm'
+import { type CompiledSteps, compile, compiledSteps, type Tensors } from '@guided-diffusion/compile'
+import { onnxRuntimeNode } from '@guided-diffusion/compile/node'
+import { onnx } from '@guided-diffusion/compile/onnx'
+import type * as tf from '@tensorflow/tfjs-core'
 import { Option } from 'commander'
 import { UsageError } from './errors.ts'
 
 /** The engines by name, fastest first: the order in which `auto` tries them. */
-export const engines: readonly BackendDriver[] = [tensorflowGpu(), tensorflow(), wasm(), cpu()]
+export const engines: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow(), wasm(), cpu()]
+
+/** An engine that runs. */
+export interface Engine extends BackendReport {
+  /** Runs steps of networks with these weights as graphs, where the engine does that. Dispose it. */
+  steps(weights: readonly Tensors[]): Promise<CompiledSteps | undefined>
+  /** A function of tensors, once: eagerly or as a graph. The results are yours. */
+  compute<T extends string>(
+    fn: (inputs: Record<string, tf.Tensor>) => Record<T, tf.Tensor>,
+    inputs: Tensors,
+  ): Promise<Record<T, tf.Tensor>>
+}
 
 /** `--engine NAME`. */
 export const engineOption = () =>
@@ -29,7 +44,7 @@ export const engineOption = () =>
 export async function startEngine(
   name: string,
   { purpose = 'sampling', verbose = false }: { purpose?: 'sampling' | 'training'; verbose?: boolean } = {},
-): Promise<BackendReport> {
+): Promise<Engine> {
   const wanted = name === 'auto' ? engines : engines.filter((candidate) => candidate.name === name)
   if (wanted.length === 0) {
     throw new UsageError(
@@ -43,7 +58,24 @@ export async function startEngine(
   process.stderr.write(`engine: ${report.name}, ${report.description}${note}\n`)
   for (const { backend, reason, advice } of verbose ? report.skipped : [])
     process.stderr.write(`not ${backend}: ${reason}. ${advice}\n`)
-  return report
+  return { ...report, ...(report.name === 'onnx' ? asGraphs : eagerly) }
+}
+
+const eagerly: Pick<Engine, 'steps' | 'compute'> = {
+  steps: async () => undefined,
+  compute: async (fn, inputs) => fn({ ...inputs }),
+}
+
+const asGraphs: Pick<Engine, 'steps' | 'compute'> = {
+  steps: async (weights) => compiledSteps({ runtime: await onnxRuntimeNode(), weights }),
+  compute: async (fn, inputs) => {
+    const compiled = await compile(fn, inputs, { runtime: await onnxRuntimeNode() })
+    try {
+      return (await compiled.run(inputs)) as Awaited<ReturnType<typeof fn>>
+    } finally {
+      await compiled.dispose()
+    }
+  },
 }
 
 /** The same engine, which counts as one that can't run where it does not train. */

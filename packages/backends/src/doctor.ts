@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver, BackendInfo } from './driver.ts'
 import { engineState, restoreEngine } from './engine-state.ts'
-import { BackendUnavailableError } from './errors.ts'
+import { asUnavailable } from './errors.ts'
 
 /** What {@link diagnose} found out about one driver. */
 export type Diagnosis = AvailableBackend | UnavailableBackend
@@ -49,8 +49,9 @@ async function tryDriver(driver: BackendDriver): Promise<Diagnosis> {
   try {
     return { ...(await driver.start()), available: true, name, needs }
   } catch (error) {
-    if (error instanceof BackendUnavailableError) {
-      return { available: false, name, needs, reason: error.reason, advice: error.advice }
+    const unavailable = asUnavailable(name, error)
+    if (unavailable) {
+      return { available: false, name, needs, reason: unavailable.reason, advice: unavailable.advice }
     }
     const reason = `its driver failed with "${String((error as Error)?.message ?? error)}"`
     return { available: false, name, needs, reason, advice: 'Start it alone to see where that comes from.' }

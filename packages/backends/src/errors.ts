@@ -15,6 +15,17 @@ export class BackendUnavailableError extends Error {
   }
 }
 
+/**
+ * The error of a driver that can't run here: one of this package, or another that has a `reason` and an `advice`, since
+ * drivers may come from packages that do not import this one.
+ */
+export function asUnavailable(backend: string, error: unknown): BackendUnavailableError | undefined {
+  if (error instanceof BackendUnavailableError) return error
+  const { reason, advice } = (error ?? {}) as { reason?: unknown; advice?: unknown }
+  if (!(error instanceof Error) || typeof reason !== 'string' || typeof advice !== 'string') return undefined
+  return new BackendUnavailableError({ backend, reason, advice, cause: error })
+}
+
 /** None of the drivers that were asked for can run. */
 export class NoBackendError extends Error {
   override readonly name = 'NoBackendError'

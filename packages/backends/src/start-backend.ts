@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver, BackendInfo } from './driver.ts'
 import { engineState, restoreEngine } from './engine-state.ts'
-import { BackendUnavailableError, NoBackendError } from './errors.ts'
+import { asUnavailable, type BackendUnavailableError, NoBackendError } from './errors.ts'
 import { registerGradients } from './gradients.ts'
 
 /** The backend that runs, and why those before it don't. */
@@ -34,8 +34,9 @@ export async function startBackend(drivers: readonly BackendDriver[]): Promise<B
       return { ...info, name: driver.name, skipped }
     } catch (error) {
       await restoreEngine(before)
-      if (!(error instanceof BackendUnavailableError)) throw error
-      skipped.push(error)
+      const unavailable = asUnavailable(driver.name, error)
+      if (!unavailable) throw error
+      skipped.push(unavailable)
     }
   }
   throw new NoBackendError({ tried: skipped })

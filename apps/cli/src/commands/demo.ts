@@ -7,7 +7,7 @@ import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import * as tf from '@tensorflow/tfjs-core'
 import { Command } from 'commander'
 import { type Column, demoSheet, percent } from '../demo-sheet.ts'
-import { engineOption, startEngine } from '../engine.ts'
+import { type Engine, engineOption, startEngine } from '../engine.ts'
 import { interruptSignal } from '../interrupt.ts'
 import { list, number, whole } from '../numbers.ts'
 import { type Pictures, toBytes } from '../pixels.ts'
@@ -48,10 +48,18 @@ Examples:
     await requireWritable(out, 'file')
     const denoiser = await findDenoiser(pretrained.denoiser)
     const diffusion = describedDiffusion(denoiser.diffusion, `ddim${steps}`)
-    await startEngine(options.engine, { verbose: options.verbose })
+    const engine = await startEngine(options.engine, { verbose: options.verbose })
     const unet = await loadDenoiser(denoiser, signal)
     const classifier = await loadClassifier(await findClassifier(pretrained.classifier), signal)
-    const { pictures, columns } = await guidedTable({ diffusion, unet, classifier, scales, seed, signal })
+    const { pictures, columns } = await guidedTable({
+      diffusion,
+      unet,
+      classifier,
+      engine,
+      scales,
+      seed,
+      signal,
+    })
     unet.dispose()
     classifier.dispose()
     const sheet = await demoSheet({
@@ -76,6 +84,7 @@ async function guidedTable({
   diffusion,
   unet,
   classifier,
+  engine,
   scales,
   seed,
   signal,
@@ -83,12 +92,14 @@ async function guidedTable({
   diffusion: Diffusion
   unet: UNet
   classifier: Classifier
+  engine: Engine
   scales: readonly number[]
   seed: number
   signal: AbortSignal
 }): Promise<{ pictures: Pictures; columns: Column[] }> {
   const cells = pretrained.classes.flatMap((_, row) => scales.map((scale) => ({ row, scale })))
   const labels = cells.map(({ row }) => row)
+  const steps = await engine.steps([unet.parameters, classifier.parameters])
   const line = progress('sampling', diffusion.schedule.steps)
   try {
     for await (const step of sample({
@@ -101,10 +112,11 @@ async function guidedTable({
       labels,
       seed,
       signal,
+      ...(steps ? { execute: steps.execute } : {}),
     })) {
       line.update(step.index + 1)
       if (step.index < step.total - 1) continue
-      const sure = await certainty(classifier, step.x, labels)
+      const sure = await certainty(engine, classifier, step.x, labels)
       const columns = scales.map((scale, column) => ({
         scale,
         sure: mean(sure.filter((_, cell) => cell % scales.length === column)),
@@ -114,23 +126,33 @@ async function guidedTable({
     }
   } finally {
     line.end()
+    await steps?.dispose()
   }
   throw new Error('The sampler made no step.')
 }
 
 /** p(y | x_0) of each image. */
 async function certainty(
+  engine: Engine,
   classifier: Classifier,
   x: tf.Tensor4D,
   labels: readonly number[],
 ): Promise<number[]> {
-  const probability = tf.tidy(() =>
-    tf.exp(classifier.logProbability(x, tf.zeros([labels.length]), tf.tensor1d([...labels], 'int32'))),
+  const inputs = { x, t: tf.zeros([labels.length]), y: tf.tensor1d([...labels], 'int32') }
+  const { probability } = await engine.compute(
+    (given) => ({
+      probability: tf.tidy(() =>
+        tf.exp(
+          classifier.logProbability(given.x as tf.Tensor4D, given.t as tf.Tensor1D, given.y as tf.Tensor1D),
+        ),
+      ),
+    }),
+    inputs,
   )
   try {
     return [...(await probability.data<'float32'>())]
   } finally {
-    tf.dispose(probability)
+    tf.dispose([probability, inputs.t, inputs.y])
   }
 }
 

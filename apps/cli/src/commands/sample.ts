@@ -79,10 +79,11 @@ Examples:
     const found = await findNetworks(options)
     const { scale, denoiser, guide } = found
     const plan = planSampling(options, denoiser, guide)
-    await startEngine(options.engine, { verbose: options.verbose })
+    const engine = await startEngine(options.engine, { verbose: options.verbose })
     const unet = await loadDenoiser(denoiser, signal)
     const classifier = guide && scale > 0 ? await loadClassifier(guide, signal) : undefined
     const { guideAt: at, sharpening, seed, count, batch } = options
+    const steps = await engine.steps([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
     const pictures = await sampleBatches(
       {
         diffusion: plan.diffusion,
@@ -92,9 +93,11 @@ Examples:
         shape: [unet.config.size, unet.config.size, unet.config.inChannels],
         seed,
         signal,
+        ...(steps ? { execute: steps.execute } : {}),
       },
       { count, labels: plan.labels, batch },
     )
+    await steps?.dispose()
     unet.dispose()
     classifier?.dispose()
     signal.throwIfAborted()
