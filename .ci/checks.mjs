@@ -106,6 +106,7 @@ const checks = [
   ['system packages', systemPackages],
   ['native TensorFlow', async () => asOne(await run([...pnpm, 'provision:tensorflow']))],
   ['golden vectors, tensorflow', () => golden('--engine', 'tensorflow')],
+  ['golden vectors, onnx', () => golden('--engine', 'onnx')],
   ['golden vectors, wasm', () => golden('--engine', 'wasm')],
   ['golden vectors, cpu', () => golden('--engine', 'cpu', '--only', onCpu)],
   [

@@ -1,4 +1,6 @@
 import { createClassifier } from '@guided-diffusion/classifier'
+import { compiledSteps } from '@guided-diffusion/compile'
+import { onnxRuntimeNode } from '@guided-diffusion/compile/node'
 import { createDiffusion, ddim, generate } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { countParameters, createUNet } from '@guided-diffusion/models'
@@ -19,6 +21,7 @@ export const fashionMnistGuided = {
   units: 1,
   rounds: 2,
   script: 'fashion_mnist_guided.py',
+  engine: 'onnx',
   config: {
     count,
     classes,
@@ -31,6 +34,10 @@ export const fashionMnistGuided = {
     const denoiser = createUNet({ ...denoiserTrunk, outChannels: 2, classes, nullClass: true }, { seed: 1 })
     const classifier = createClassifier({ ...classifierTrunk, classes, pool: 'attention' }, { seed: 2 })
     const { size, inChannels } = denoiserTrunk
+    const steps = compiledSteps({
+      runtime: await onnxRuntimeNode(),
+      weights: [denoiser.parameters, classifier.parameters],
+    })
     const options = {
       diffusion: createDiffusion({ schedule, prediction: 'epsilon', variance: 'learned-range' }),
       denoiser: unconditional(denoiser),
@@ -38,6 +45,7 @@ export const fashionMnistGuided = {
       guidance: classifierGuidance(classifier, { scale }),
       shape: [size, size, inChannels],
       labels: Int32Array.from({ length: count }, (_, i) => i % classes),
+      execute: steps.execute,
     }
     let seed = 0
     return {
@@ -49,6 +57,7 @@ export const fashionMnistGuided = {
         for (let i = 0; i < units; i++) tf.dispose(await generate({ ...options, seed: seed++ }))
       },
       end: async () => {
+        await steps.dispose()
         denoiser.dispose()
         classifier.dispose()
       },

@@ -11,6 +11,8 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startBackend } from '@guided-diffusion/backends'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
+import { onnx } from '@guided-diffusion/compile/onnx'
+import { admForward, admGradient, admStep } from './adm64.mjs'
 import { fashionMnistGuided } from './fashion-mnist-guided.mjs'
 import { startPeer } from './peer.mjs'
 import { trainingStep } from './training-step.mjs'
@@ -23,13 +25,16 @@ import { trainingStep } from './training-step.mjs'
  * @property {number} amount How many of them a unit makes.
  * @property {number} units Units in a round.
  * @property {number} rounds
+ * @property {'tensorflow' | 'onnx'} engine What our side runs on.
  * @property {string} script The PyTorch side, in `pytorch/`.
  * @property {object} config What the PyTorch side is told.
- * @property {() => Promise<{ facts: Record<string, number>, run(units: number): Promise<void>, end(): Promise<void> }>} start
+ * @property {() => Promise<{ facts: Record<string, number>, figures?: Record<string, number>, run(units: number): Promise<void>, end(): Promise<void> }>} start
  */
 
 /** @type {readonly Case[]} */
-const cases = [trainingStep, fashionMnistGuided]
+const cases = [admForward, admGradient, admStep, fashionMnistGuided, trainingStep]
+
+const engines = { tensorflow, onnx }
 
 const usage = `usage: pnpm bench [CASE…] [--json FILE] [--python PATH] [--rounds N]
 
@@ -49,6 +54,7 @@ function median(values) {
  * @param {{ python: string, threads: number, rounds: number | undefined }} options
  */
 async function measure(bench, { python, threads, rounds = bench.rounds }) {
+  const { description } = await startBackend([engines[bench.engine]()])
   const ours = await bench.start()
   const peer = await startPeer(python, bench.script, { ...bench.config, threads })
   try {
@@ -73,7 +79,11 @@ async function measure(bench, { python, threads, rounds = bench.rounds }) {
       unit: bench.what,
       [bench.rate]: { ours: bench.amount / mine, pytorch: theirs === null ? null : bench.amount / theirs },
       rounds: seconds,
+      engine: description,
       networks: ours.facts,
+      ...ours.figures,
+      // of the whole process: that of a case where it is the only one
+      peakMemory: process.resourceUsage().maxRSS * 1024,
       peer: peer.reason ?? `PyTorch ${peer.facts.version}, ${peer.facts.threads} threads`,
     }
   } finally {
@@ -109,28 +119,30 @@ async function main() {
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
     throw new Error(`--rounds is ${values.rounds}, expected a positive integer`)
-  const backend = await startBackend([tensorflow()])
   const threads = availableParallelism()
   const chosen = positionals.length > 0 ? cases.filter(({ name }) => positionals.includes(name)) : cases
-  console.log(`ours: ${backend.description}, Node ${process.version}`)
+  console.log(`Node ${process.version}, ${threads} threads`)
   const results = []
   for (const bench of chosen) results.push(await measure(bench, { python: values.python, threads, rounds }))
   print(results)
   if (values.json) {
     // package managers start scripts in the root: a relative path means the folder where the command was given
     const path = resolve(process.env.INIT_CWD ?? '.', values.json)
-    await writeFile(path, `${JSON.stringify({ backend: backend.description, cases: results }, null, 2)}\n`)
+    await writeFile(path, `${JSON.stringify({ node: process.version, threads, cases: results }, null, 2)}\n`)
   }
 }
 
 function print(results) {
   const shown = (value) => (value === null ? 'absent' : `${value.toPrecision(3)} s`)
   console.log(`${'case'.padEnd(24)} ${'ours'.padEnd(10)} ${'PyTorch'.padEnd(10)} ratio`)
-  for (const { name, ours, pytorch, ratio, peer, unit, samplesPerSecond: rate } of results) {
+  for (const result of results) {
+    const { name, ours, pytorch, ratio, peer, unit, engine, operations, samplesPerSecond: rate } = result
     const verdict = ratio === null ? peer : ratio.toFixed(2)
     console.log(`${name.padEnd(24)} ${shown(ours).padEnd(10)} ${shown(pytorch).padEnd(10)} ${verdict}`)
     const others = rate.pytorch === null ? '' : `, ${rate.pytorch.toFixed(1)} by ${peer}`
-    console.log(`  ${unit}: ${rate.ours.toFixed(1)} samples a second${others}`)
+    console.log(`  ${unit}, ${engine}: ${rate.ours.toFixed(1)} samples a second${others}`)
+    const speed = operations ? `${(operations / ours / 1e9).toFixed(0)} GFLOP/s; ` : ''
+    console.log(`  ${speed}peak memory of the process so far ${(result.peakMemory / 1e9).toFixed(1)} GB`)
   }
 }
 

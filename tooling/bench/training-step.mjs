@@ -16,6 +16,7 @@ export const trainingStep = {
   units: 8,
   rounds: 5,
   script: 'training_step.py',
+  engine: 'tensorflow',
   config: { batch, classes, log_every: logEvery, network: inPyTorch(denoiserTrunk) },
   async start() {
     const denoiser = createUNet({ ...denoiserTrunk, outChannels: 2, classes, nullClass: true }, { seed: 1 })

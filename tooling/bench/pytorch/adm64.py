@@ -1,0 +1,46 @@
+"""The published 64x64 networks: one pass, the classifier's gradient, or a guided DDIM step. See serve.py."""
+
+import torch
+from adm import Classifier, UNet, parameters
+from serve import serve
+
+
+def main(config):
+    torch.manual_seed(0)
+    kind = config['kind']
+    facts = {}
+    t, y = torch.tensor([500]), torch.tensor([207])
+    if kind != 'gradient':
+        denoiser = UNet(**config['denoiser']).eval()
+        facts['parameters'] = parameters(denoiser)
+    if kind != 'forward':
+        classifier = Classifier(**config['classifier']).eval()
+        for weight in classifier.parameters():
+            weight.requires_grad_(False)
+        facts['classifierParameters' if kind == 'step' else 'parameters'] = parameters(classifier)
+
+    def forward(x):
+        with torch.no_grad():
+            return denoiser(x, t, y)
+
+    def gradient(x):
+        leaf = x.detach().requires_grad_(True)
+        return torch.autograd.grad(classifier(leaf, t).log_softmax(dim=-1)[0, 207], leaf)[0]
+
+    def step(x):
+        cumprod, before = torch.tensor(0.4923), torch.tensor(1.0)
+        epsilon, _ = forward(x).chunk(2, dim=1)
+        x_start = ((x - (1 - cumprod).sqrt() * epsilon) / cumprod.sqrt()).clamp(-1, 1)
+        epsilon = (x - cumprod.sqrt() * x_start) / (1 - cumprod).sqrt() - (1 - cumprod).sqrt() * gradient(x)
+        x_start = (x - (1 - cumprod).sqrt() * epsilon) / cumprod.sqrt()
+        return before.sqrt() * x_start + (1 - before).sqrt() * epsilon
+
+    work = {'forward': forward, 'gradient': gradient, 'step': step}[kind]
+
+    def run(_):
+        assert torch.isfinite(work(torch.randn(1, 3, 64, 64))).all()
+
+    return facts, run
+
+
+serve(main)
