@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { info } from './commands/info.ts'
+import { models } from './commands/models.ts'
+import { nll } from './commands/nll.ts'
 import { sample } from './commands/sample.ts'
 import { train } from './commands/train.ts'
+import { upsample } from './commands/upsample.ts'
 import { reportError } from './report-error.ts'
 import { packageVersion } from './version.ts'
 
@@ -14,8 +18,12 @@ const program = new Command('guided-diffusion')
   .option('--verbose', 'tell more: stack traces of errors, why an engine was not taken', false)
   .addCommand(demo)
   .addCommand(sample)
+  .addCommand(upsample)
   .addCommand(train)
+  .addCommand(models)
   .addCommand(info)
+  .addCommand(convert)
+  .addCommand(nll)
   .addCommand(doctor)
 
 /** What commands made on their own do not inherit: global options in their help, faults in one line. */

@@ -6,6 +6,7 @@ import {
   publishedModels,
   type UNetConfig,
 } from '@guided-diffusion/models'
+import { integers, streamOf } from '@guided-diffusion/random'
 import { RespacingImpossibleError } from '@guided-diffusion/schedules'
 import { type Classes, parseClasses, spread } from './class-list.ts'
 import { UsageError } from './errors.ts'
@@ -24,6 +25,7 @@ export interface SamplingWishes {
   readonly sampler?: 'ddim' | 'ddpm'
   readonly eta?: number
   readonly count: number
+  readonly seed: number
 }
 
 /** A run of the sampler, every choice made. */
@@ -79,19 +81,22 @@ export function planSampling(
 }
 
 function labelsOf(
-  { classes: wanted, count }: SamplingWishes,
+  { classes: wanted, count, seed }: SamplingWishes,
   classes: Classes,
-  { file }: Denoiser,
+  denoiser: Denoiser,
 ): number[] {
-  if (classes.count > 0) return spread(parseClasses(wanted ?? 'all', classes), count)
+  const { file } = denoiser
+  const choice = wanted ?? (authorsSampling(denoiser) ? 'random' : 'all')
+  if (classes.count > 0 && choice === 'random')
+    return Array.from(integers({ seed, stream: streamOf('classes of samples') }, count, classes.count))
+  if (classes.count > 0) return spread(parseClasses(choice, classes), count)
   if (wanted === undefined) return []
   throw new UsageError(`${file.name} knows no classes.`, 'Leave --classes out, or give a --classifier.')
 }
 
-function knownClasses({ config, file }: Denoiser, guide: Guide | undefined): Classes {
-  const count = guide?.config.outChannels ?? config.classes ?? file.classes.length
-  const names = [guide?.file.classes ?? [], file.classes].find((each) => each.length === count) ?? []
-  return { count, names }
+function knownClasses({ config, classes }: Denoiser, guide: Guide | undefined): Classes {
+  const count = guide?.config.outChannels ?? config.classes ?? classes.count
+  return [guide?.classes, classes].find((each) => each?.count === count) ?? { count, names: [] }
 }
 
 /** A classifier guides what it was trained on: images of that shape, noised by that schedule. */
@@ -110,7 +115,11 @@ function requirePair(denoiser: Denoiser, guide: Guide): void {
 }
 
 /** The process on the steps that are made of it. */
-function respaced(wishes: SamplingWishes, sampler: 'ddim' | 'ddpm', denoiser: Denoiser): Diffusion {
+export function respaced(
+  wishes: Pick<SamplingWishes, 'steps' | 'respacing'>,
+  sampler: 'ddim' | 'ddpm',
+  denoiser: Denoiser,
+): Diffusion {
   const { steps, respacing } = wishes
   try {
     return describedDiffusion(denoiser.diffusion, respacing ?? spacing(wishes, sampler, denoiser))
@@ -125,13 +134,17 @@ function respaced(wishes: SamplingWishes, sampler: 'ddim' | 'ddpm', denoiser: De
 }
 
 /** DDIM's spacing for DDIM, even spacing for DDPM, as in the reference code. */
-function spacing({ steps }: SamplingWishes, sampler: 'ddim' | 'ddpm', denoiser: Denoiser): string {
+function spacing(
+  { steps }: Pick<SamplingWishes, 'steps'>,
+  sampler: 'ddim' | 'ddpm',
+  denoiser: Denoiser,
+): string {
   const authors = sampler === 'ddpm' && steps === undefined ? authorsSampling(denoiser) : undefined
   return authors?.respacing ?? `${sampler === 'ddim' ? 'ddim' : ''}${steps ?? 25}`
 }
 
 /** How the authors sample a published checkpoint; where several have the same tensors, its file's name tells which. */
-function authorsSampling({ file, path }: Denoiser): PublishedSampling | undefined {
+export function authorsSampling({ file, path }: TrainedNetwork<UNetConfig>): PublishedSampling | undefined {
   const named = file.published.find((name) => basename(String(path)).startsWith(`${name}.`))
   const name = named ?? file.published[0]
   return name && publishedModels[name].sampling

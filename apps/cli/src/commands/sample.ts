@@ -5,19 +5,29 @@ import { Command, Option } from 'commander'
 import { engineOption, startEngine } from '../engine.ts'
 import { UsageError } from '../errors.ts'
 import { interruptSignal } from '../interrupt.ts'
+import { cacheOption, isPublishedName, modelFile } from '../model-cache.ts'
 import { number, whole } from '../numbers.ts'
 import { requireOutput, writePictures } from '../output.ts'
 import { sampleBatches } from '../sample-batches.ts'
-import { guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
-import { findClassifier, findDenoiser, loadClassifier, loadDenoiser } from '../trained-network.ts'
+import { authorsSampling, guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
+import {
+  findClassifier,
+  findDenoiser,
+  findUpsampler,
+  loadClassifier,
+  loadDenoiser,
+} from '../trained-network.ts'
+import { requireUpsampling, runUpsampler } from '../upsampling.ts'
 
 interface SampleOptions extends SamplingWishes {
   readonly model?: string
   readonly classifier?: string
   readonly guideAt: 'x' | 'mean'
   readonly sharpening: 'scaled' | 'renormalized'
-  readonly batch: number
-  readonly seed: number
+  readonly batch?: number
+  readonly upsample?: string
+  readonly upsampleSteps?: number
+  readonly cache?: string
   readonly engine: string
   readonly out: string
   readonly verbose: boolean
@@ -25,9 +35,18 @@ interface SampleOptions extends SamplingWishes {
 
 export const sample = new Command('sample')
   .description('sample images of chosen classes')
-  .option('--model <file>', 'weights of a denoiser (default: the embedded one, Fashion-MNIST)')
-  .option('--classifier <file>', 'weights of a classifier (default: the embedded one, if the model is)')
-  .option('--classes <names>', 'names or numbers with commas between, or all (default: all)')
+  .option(
+    '--model <file>',
+    'weights of a denoiser: a file, or the name of a published one, see models list (default: the embedded one, Fashion-MNIST)',
+  )
+  .option(
+    '--classifier <file>',
+    'weights of a classifier, likewise (default: the embedded one if the model is, the authors’ for a published name)',
+  )
+  .option(
+    '--classes <names>',
+    'names or numbers with commas between, all, or random (default: all, random for a published model)',
+  )
   .option(
     '--scale <number>',
     'γ: how strongly the classifier guides; 0 not at all (default: 4, or what the authors of a published model took)',
@@ -59,8 +78,11 @@ export const sample = new Command('sample')
   )
   .option('--eta <number>', 'noise of DDIM: 0 none, 1 as much as DDPM (default: 0)', number(0, 1))
   .option('--count <number>', 'images in all, spread over the classes', whole(1), 16)
-  .option('--batch <number>', 'images made at the same time', whole(1), 50)
+  .option('--batch <number>', 'images made at the same time (default: 50, 4 for a published model)', whole(1))
   .option('--seed <number>', 'names all noise', whole(), 1)
+  .option('--upsample <file>', 'then enlarge the images by this upsampler: a file, or a published name')
+  .option('--upsample-steps <number>', 'steps of the upsampler (default: what its authors took)', whole(1))
+  .addOption(cacheOption())
   .addOption(engineOption())
   .option('--out <path>', 'FILE.png (one sheet), FILE.npz, or DIR (a PNG each)', 'samples.png')
   .addHelpText(
@@ -70,21 +92,32 @@ Examples:
   guided-diffusion sample --classes sneaker,bag --scale 4 --count 16 --out samples.png
   guided-diffusion sample --classes all --scale 8 --steps 25 --count 1000 --out samples.npz
   guided-diffusion sample --classes dress --conditional --scale 0 --sampler ddpm --steps 250 --out dresses/
-  guided-diffusion sample --model runs/cats/model.safetensors --scale 0 --out cats.png`,
+  guided-diffusion sample --model runs/cats/model.safetensors --scale 0 --out cats.png
+  guided-diffusion sample --model 64x64_diffusion --classifier 64x64_classifier --scale 1 --steps 250 --out samples.npz
+  guided-diffusion sample --model 256x256_diffusion_uncond --classes macaw,207 --count 2 --out birds-and-dogs.png
+  guided-diffusion sample --model 64x64_diffusion --upsample 64_256_upsampler --count 4 --out large.npz`,
   )
   .action(async (_, command: Command) => {
     const options = command.optsWithGlobals<SampleOptions>()
     const signal = interruptSignal('nothing is written')
     await requireOutput(options.out)
     const found = await findNetworks(options)
-    const { scale, denoiser, guide } = found
+    const { scale, denoiser, guide, upsampler } = found
     const plan = planSampling(options, denoiser, guide)
+    const { size, inChannels = 3 } = denoiser.config
+    if (upsampler)
+      requireUpsampling(upsampler, {
+        shape: [1, size, size, inChannels],
+        labels: plan.labels,
+        from: denoiser.file.name,
+      })
     const engine = await startEngine(options.engine, { verbose: options.verbose })
     const unet = await loadDenoiser(denoiser, signal)
     const classifier = guide && scale > 0 ? await loadClassifier(guide, signal) : undefined
-    const { guideAt: at, sharpening, seed, count, batch } = options
+    const { guideAt: at, sharpening, seed, count } = options
+    const batch = options.batch ?? (authorsSampling(denoiser) ? 4 : 50)
     const steps = await engine.steps([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
-    const pictures = await sampleBatches(
+    let pictures = await sampleBatches(
       {
         diffusion: plan.diffusion,
         denoiser: plan.conditional ? unet : unconditional(unet),
@@ -101,15 +134,29 @@ Examples:
     unet.dispose()
     classifier?.dispose()
     signal.throwIfAborted()
+    if (upsampler) {
+      const { labels } = plan
+      const run = { steps: options.upsampleSteps, sampler: 'ddpm', labels, batch, seed, signal } as const
+      pictures = await runUpsampler(upsampler, engine, pictures, run)
+      signal.throwIfAborted()
+    }
     await writePictures(options.out, pictures, plan)
     console.log(options.out)
   })
 
 /** The files of the model and, where there is one, of the classifier; nothing is loaded. */
 async function findNetworks(options: SampleOptions) {
-  const denoiser = await findDenoiser(options.model ?? pretrained.denoiser)
+  const { model, cache } = options
+  const denoiser = await findDenoiser(model === undefined ? pretrained.denoiser : modelFile(model, cache))
   const scale = guidanceScale(options, denoiser)
-  const path = options.classifier ?? (options.model === undefined ? pretrained.classifier : undefined)
+  const authors = model !== undefined && isPublishedName(model) ? authorsSampling(denoiser) : undefined
+  const classifier = options.classifier ?? (scale > 0 ? authors?.guidance?.classifier : undefined)
+  const path =
+    classifier !== undefined
+      ? modelFile(classifier, cache)
+      : model === undefined
+        ? pretrained.classifier
+        : undefined
   if (scale > 0 && path === undefined) {
     throw new UsageError(
       'Guidance needs a classifier, and none was given for this model.',
@@ -117,5 +164,7 @@ async function findNetworks(options: SampleOptions) {
     )
   }
   const guide = path === undefined ? undefined : await findClassifier(path)
-  return { denoiser, scale, guide }
+  const upsampler =
+    options.upsample === undefined ? undefined : await findUpsampler(modelFile(options.upsample, cache))
+  return { denoiser, scale, guide, upsampler }
 }
