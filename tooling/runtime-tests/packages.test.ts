@@ -32,7 +32,7 @@ const entries = () =>
   )
 
 /** They use Node, and say so by their names. */
-const onlyNode = (entry: string) => /backends\/tensorflow/.test(entry)
+const onlyNode = (entry: string) => /backends\/tensorflow|compile\/(node|onnx)/.test(entry)
 
 /** A whole guided run with networks of a few thousand parameters: what a first program looks like. */
 const program = `
