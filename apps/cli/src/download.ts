@@ -60,7 +60,9 @@ export async function download(
       left = (await sizeOf(part)) > before ? attempts : left - 1
       if (left <= 0) throw error
       options.onRetry?.(error.reason)
-      await wait(delay * 2 ** (attempts - left), undefined, { signal }).catch(() => signal?.throwIfAborted())
+      await wait(delay * 2 ** (attempts - 1 - left), undefined, { signal }).catch(() =>
+        signal?.throwIfAborted(),
+      )
     }
   }
   try {
