@@ -53,14 +53,14 @@ describe('training a classifier', () => {
       diffusion,
       classifier,
       data: sides(6),
-      steps: 20,
+      steps: 60,
       seed: 1,
       optimizer: adamw({ learningRate: 1e-2 }),
     })
     for await (const step of run) {
       metrics.push(step.metrics as TrainingMetrics)
       counts.add(tf.memory().numTensors)
-      if (step.index === 20) weights = await stateWeights(step.state)
+      if (step.index === 60) weights = await stateWeights(step.state)
     }
     expect(counts.size).toBe(1)
     expect(tf.memory().numTensors).toBe(before)

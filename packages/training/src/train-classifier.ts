@@ -2,8 +2,13 @@ import { type Classifier, classifierLoss } from '@guided-diffusion/classifier'
 import { type Diffusion, networkTimesteps, qSample } from '@guided-diffusion/diffusion'
 import type { Parameters } from '@guided-diffusion/models'
 import * as tf from '@tensorflow/tfjs-core'
-import { TrainingOptionError } from './errors.ts'
-import { type Microbatch, type TrainingOptions, type TrainingStep, train } from './train.ts'
+import {
+  type Microbatch,
+  type TrainingBatch,
+  type TrainingOptions,
+  type TrainingStep,
+  train,
+} from './train.ts'
 import { requireLabels, sampleNoise, timestepSampler } from './train-denoiser.ts'
 
 export interface TrainClassifierOptions extends TrainingOptions {
@@ -26,16 +31,7 @@ export function trainClassifier(options: TrainClassifierOptions): AsyncGenerator
   const { diffusion, classifier, seed } = options
   const { steps } = diffusion.schedule
   const losses = (parameters: Parameters, batch: Microbatch) => {
-    if (!batch.labels) {
-      throw new TrainingOptionError({
-        option: 'data',
-        value: 'images without labels',
-        expected: `labels of ${classifier.classes} classes`,
-        advice: 'A classifier learns from labelled images.',
-      })
-    }
-    requireLabels(batch.labels, classifier.classes)
-    const labels = tf.tensor1d(batch.labels, 'int32')
+    const labels = tf.tensor1d(batch.labels as Int32Array, 'int32')
     const x = qSample(diffusion, {
       xStart: batch.images,
       t: batch.timesteps,
@@ -50,8 +46,8 @@ export function trainClassifier(options: TrainClassifierOptions): AsyncGenerator
     return { loss, accuracy }
   }
   const timesteps = timestepSampler(options.timesteps ?? 'uniform', steps)
-  return train(
-    { specs: classifier.specs, parameters: classifier.parameters, timesteps, length: steps, losses },
-    options,
-  )
+  const { specs, parameters, classes } = classifier
+  const requireBatch = (batch: TrainingBatch) =>
+    requireLabels(batch, classes, 'A classifier learns from labelled images.')
+  return train({ specs, parameters, timesteps, length: steps, requireBatch, losses }, options)
 }

@@ -173,10 +173,9 @@ describe('a run that was interrupted and resumed from a file', () => {
   })
 
   test('lends the state it goes on from, and gives nothing when that is already at the end', async () => {
-    let state: TrainingState | undefined
     const path = join(folder, 'end.safetensors')
     for await (const step of trainDenoiser(options())) await saveState(path, step.state)
-    state = (await loadState(path, line())).state
+    const { state } = await loadState(path, line())
     expect((await run({ state })).states).toEqual([])
     expect(state.parameters.isDisposed).toBe(false)
     expect((await run({ state, steps: 6 })).states).toHaveLength(1)
@@ -367,10 +366,14 @@ describe('a run that cannot go on', () => {
     // the second microbatch is the wrong one: what the first made is freed too
     expect(
       (await refusal({ data: labelled(Int32Array.of(0, 3)), microbatch: 1 })).message,
-    ).toMatchInlineSnapshot()
-    expect((await refusal({ data: labelled() })).message).toMatchInlineSnapshot()
+    ).toMatchInlineSnapshot(`"data is 3, expected labels from 0 to 2."`)
+    expect((await refusal({ data: labelled() })).message).toMatchInlineSnapshot(
+      `"data is "images without labels", expected labels of 3 classes."`,
+    )
     const conditional = { ...line(), config: { classes: 3 } }
-    expect((await refusal({ denoiser: conditional, labelDropout: 0.1 })).message).toMatchInlineSnapshot()
+    expect((await refusal({ denoiser: conditional, labelDropout: 0.1 })).message).toMatchInlineSnapshot(
+      `"labelDropout is 0.1, expected 0 for a network without a null class."`,
+    )
   })
 
   test('resumes only from a state of its own', async () => {

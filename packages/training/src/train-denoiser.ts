@@ -11,7 +11,13 @@ import { normal, streamOf, uniform } from '@guided-diffusion/random'
 import * as tf from '@tensorflow/tfjs-core'
 import { TrainingOptionError } from './errors.ts'
 import { lossSecondMoment, type TimestepSampler, uniformTimesteps } from './timestep-sampler.ts'
-import { type Microbatch, type TrainingOptions, type TrainingStep, train } from './train.ts'
+import {
+  type Microbatch,
+  type TrainingBatch,
+  type TrainingOptions,
+  type TrainingStep,
+  train,
+} from './train.ts'
 
 /** What can be trained to denoise: a `UNet` is one. */
 export interface TrainableDenoiser {
@@ -87,10 +93,12 @@ export function trainDenoiser(options: TrainDenoiserOptions): AsyncGenerator<Tra
     )
   }
   const timesteps = timestepSampler(options.timesteps ?? 'uniform', steps)
-  return train(
-    { specs: denoiser.specs, parameters: denoiser.parameters, timesteps, length: steps, losses },
-    options,
-  )
+  const { specs, parameters, config } = denoiser
+  const requireBatch = (batch: TrainingBatch) => {
+    if (config.classes === undefined) return
+    requireLabels(batch, config.classes, 'Train a network without classes on images without labels.')
+  }
+  return train({ specs, parameters, timesteps, length: steps, requireBatch, losses }, options)
 }
 
 /** The sampler of a name. */
@@ -115,16 +123,7 @@ function labelsFor(
 ): tf.Tensor1D | undefined {
   const { classes, nullClass } = denoiser.config
   if (classes === undefined) return undefined
-  if (!batch.labels) {
-    throw new TrainingOptionError({
-      option: 'data',
-      value: 'images without labels',
-      expected: `labels of ${classes} classes`,
-      advice: 'Train a network without classes on images without labels.',
-    })
-  }
-  requireLabels(batch.labels, classes)
-  const kept = batch.labels.map((label, i) => {
+  const kept = (batch.labels as Int32Array).map((label, i) => {
     if (!nullClass || labelDropout === 0) return label
     const [u] = uniform({ seed, stream: labelStream, index: batch.firstSample + i }, 1)
     return (u as number) < labelDropout ? classes : label
@@ -132,14 +131,14 @@ function labelsFor(
   return tf.tensor1d(kept, 'int32')
 }
 
-/** @throws TrainingOptionError for the first label that is not one of the classes. */
-export function requireLabels(labels: Int32Array, classes: number): void {
-  const wrong = labels.find((label) => label < 0 || label >= classes)
-  if (wrong === undefined) return
+/** @throws TrainingOptionError unless every image has a label, and each is one of the classes. */
+export function requireLabels({ labels }: TrainingBatch, classes: number, advice: string): void {
+  const wrong = labels?.find((label) => label < 0 || label >= classes)
+  if (labels && wrong === undefined) return
   throw new TrainingOptionError({
     option: 'data',
-    value: wrong,
-    expected: `labels from 0 to ${classes - 1}`,
-    advice: 'Build the network for as many classes as the data set has.',
+    value: wrong ?? 'images without labels',
+    expected: labels ? `labels from 0 to ${classes - 1}` : `labels of ${classes} classes`,
+    advice: labels ? 'Build the network for as many classes as the data set has.' : advice,
   })
 }

@@ -96,6 +96,8 @@ export interface Objective {
   readonly timesteps: TimestepSampler
   /** Number of timesteps, for the quarters of the log. */
   readonly length: number
+  /** Refuses a batch that does not fit, before anything is computed: a gradient that is cut short leaves tensors. */
+  requireBatch?(batch: TrainingBatch): void
   /** `loss` `[B]` is differentiated; everything is logged by its mean. Inside a tidy. */
   losses(
     parameters: Parameters,
@@ -218,6 +220,7 @@ function advance(
   state: TrainingState,
   batch: TrainingBatch,
 ): Outcome {
+  objective.requireBatch?.(batch)
   const drawn = objective.timesteps.draw({ seed: options.seed, step: state.step }, batch.shape[0])
   const { gradient, values } = batchGradient(objective, layout, options, state, batch, drawn)
   const norm = globalNorm(gradient)
