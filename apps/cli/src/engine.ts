@@ -88,7 +88,7 @@ function forTraining(driver: BackendDriver): BackendDriver {
       throw new BackendUnavailableError({
         backend: driver.name,
         reason: 'it samples, but does not train: some of its operations have no gradient',
-        advice: 'Train with tensorflow or cpu.',
+        advice: 'Train with tensorflow, wasm or cpu.',
       })
     },
   }

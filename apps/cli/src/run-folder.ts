@@ -55,14 +55,24 @@ export function requireFresh(folder: string): void {
 /**
  * Options of the run in a folder, with those of the command line that a resume may change.
  *
- * @param given what the command line says.
- * @throws UsageError when there is no run, or what is given contradicts it.
+ * @param kind what is to be trained; @param given what the command line says.
+ * @throws UsageError when there is no run, or it is another one than is asked for.
  */
-export async function resumedConfig(folder: string, given: RunConfig): Promise<RunConfig> {
+export async function resumedConfig(
+  folder: string,
+  kind: 'unet' | 'classifier',
+  given: RunConfig,
+): Promise<RunConfig> {
   const files = runFolder(folder)
   if (!existsSync(files.state) || !existsSync(files.config))
     throw new UsageError(`There is no run to resume in ${folder}.`, 'Leave --resume out to begin one.')
   const before = await readConfig(files.config)
+  if (before.kind !== kind) {
+    throw new UsageError(
+      `The run in ${folder} trains a ${before.kind}, not a ${kind}.`,
+      'Name the folder of the run that is to go on.',
+    )
+  }
   for (const [option, value] of Object.entries(given)) {
     if (changeable.has(option) || JSON.stringify(before[option]) === JSON.stringify(value)) continue
     throw new UsageError(

@@ -121,7 +121,7 @@ export async function runOptions<O extends TrainOptions>(
   const place = { out, resume, verbose }
   if (!resume) requireFresh(out)
   const given = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === 'cli')
-  const before = resume ? await resumedConfig(out, { kind, ...Object.fromEntries(given) }) : {}
+  const before = resume ? await resumedConfig(out, kind, Object.fromEntries(given)) : {}
   const all = { ...(options as unknown as O), ...before }
   if (all.data !== undefined) return { options: all, place }
   throw new UsageError('There is nothing to train on.', 'Name a folder of images by --data.')

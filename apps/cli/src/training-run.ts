@@ -11,6 +11,7 @@ import {
   type Parameters,
   saveNetwork,
   type WeightSource,
+  WeightsMismatchError,
 } from '@guided-diffusion/models'
 import {
   adamw,
@@ -25,14 +26,14 @@ import {
 } from '@guided-diffusion/training'
 import { openDataSet } from './data-set.ts'
 import { startEngine } from './engine.ts'
-import { UsageError } from './errors.ts'
+import { UsageError, WeightFileError } from './errors.ts'
 import { interruptSignal } from './interrupt.ts'
 import { appendMetrics, rewindMetrics } from './metrics-log.ts'
 import { progress } from './progress.ts'
 import { type RunFolder, runFolder } from './run-folder.ts'
 import type { RunPlace, TrainOptions } from './train-options.ts'
 import { trainedMetadata } from './weight-metadata.ts'
-import { requireWritable, writeBeside } from './write-beside.ts'
+import { makeFolder, requireWritable, writeBeside } from './write-beside.ts'
 
 /** What is trained, and how; each kind of network makes its own. */
 export interface Job {
@@ -67,13 +68,13 @@ export async function trainIn(
   const job = await prepare({ dataset, weights: (network) => firstWeights(options, resume, network) })
   const resumed = resume ? (await loadState(files.state, job.network)).state : undefined
   requireSteps(out, options, resumed)
-  const { kind } = job.description
-  await writeBeside(files.config, `${JSON.stringify({ kind, ...options }, null, 2)}\n`)
+  await makeFolder(out)
   await rewindMetrics(files.metrics, resumed?.step ?? 0)
   process.stderr.write(
-    `${kind}: ${countParameters(job.network.parameters).toLocaleString('en')} parameters, ` +
+    `${job.description.kind}: ${countParameters(job.network.parameters).toLocaleString('en')} parameters, ` +
       `${dataset.length.toLocaleString('en')} images of ${dataset.shape.join(' × ')}, ${engine.name}\n`,
   )
+  if (resumed?.step === options.steps) process.stderr.write(`all ${options.steps} steps are made\n`)
   signal.throwIfAborted()
   await follow(job, files, { options, dataset, resumed, signal })
   console.log(files.weights)
@@ -85,14 +86,24 @@ async function firstWeights(
   resume: boolean,
   network: NetworkDescription,
 ): Promise<WeightSource> {
-  return init === undefined || resume ? { seed } : loadTensors(init, networkSpecs(network))
+  if (init === undefined || resume) return { seed }
+  try {
+    return await loadTensors(init, networkSpecs(network))
+  } catch (error) {
+    if (!(error instanceof WeightsMismatchError)) throw error
+    throw new WeightFileError({
+      file: init,
+      problem: `has the weights of another network than these options make. ${error.message.replace(/\.$/, '')}`,
+      advice: 'Give the options that it was trained with; guided-diffusion info shows them.',
+    })
+  }
 }
 
 function requireSteps(folder: string, { steps }: TrainOptions, resumed: TrainingState | undefined): void {
-  if (resumed === undefined || steps > resumed.step) return
+  if (resumed === undefined || steps >= resumed.step) return
   throw new UsageError(
-    `The run in ${folder} has made ${resumed.step} steps already.`,
-    `Give --steps of more than ${resumed.step} to go on; steps are those of the whole run.`,
+    `The run in ${folder} has made ${resumed.step} steps already, more than ${steps}.`,
+    '--steps counts those of the whole run: give a larger number to go on.',
   )
 }
 
@@ -133,7 +144,7 @@ async function follow(
       line.update(step.index, loss)
       const last = step.index === steps
       if (last || signal.aborted || step.index % options.saveEvery === 0)
-        await save(job, files, { state: step.state, decay: options.ema.at(-1), classes: dataset.classes })
+        await save(job, files, { state: step.state, options, classes: dataset.classes })
       if (!last) signal.throwIfAborted()
     }
   } finally {
@@ -161,14 +172,17 @@ function sharedOptions(
   }
 }
 
-/** The state to resume from, and the averaged weights as a network to sample. */
+/** The state to resume from with the options that made it, and the averaged weights as a network to sample. */
 async function save(
   { description, diffusion }: Job,
   files: RunFolder,
-  { state, decay, classes }: { state: TrainingState; decay: number | undefined; classes: readonly string[] },
+  run: { state: TrainingState; options: TrainOptions; classes: readonly string[] },
 ): Promise<void> {
+  const { state, options, classes } = run
   const metadata = trainedMetadata(diffusion, classes)
+  const config = { kind: description.kind, ...options }
+  await writeBeside(files.config, `${JSON.stringify(config, null, 2)}\n`)
   await saveState(files.state, state, { ...metadata, [descriptionKey]: JSON.stringify(description) })
-  const tensors = await stateWeights(state, decay)
+  const tensors = await stateWeights(state, options.ema.at(-1))
   await saveNetwork(files.weights, { description, tensors }, { dtype: 'float16', metadata })
 }
