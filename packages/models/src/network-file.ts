@@ -11,7 +11,7 @@ import {
   type WeightsSource,
   type WeightTensor,
 } from '@guided-diffusion/checkpoints'
-import type * as tf from '@tensorflow/tfjs-core'
+import * as tf from '@tensorflow/tfjs-core'
 import { UnknownArchitectureError, WeightsMismatchError } from './errors.ts'
 import { disposeParameters, type ParameterSpec, type Parameters } from './parameters.ts'
 import type { EncoderUNetConfig, UNetConfig } from './unet-config.ts'
@@ -108,13 +108,24 @@ export async function loadParameters(
   const parameters: Record<string, tf.Tensor> = {}
   try {
     for (const spec of specs) {
-      parameters[spec.name] = createParameter(spec, toFloat32(await reader.read(spec.name)))
+      const tensor = createParameter(spec, toFloat32(await reader.read(spec.name)))
+      parameters[spec.name] = tensor
+      takeNow(tensor)
     }
   } catch (error) {
     disposeParameters(parameters)
     throw error
   }
   return parameters
+}
+
+/**
+ * Makes the engine take a tensor's values. Some keep them in JavaScript until the first use, and all weights would then
+ * be there twice at the first pass.
+ */
+function takeNow(tensor: tf.Tensor): void {
+  const one = tensor.shape.map(() => 1)
+  tf.dispose(tf.slice(tensor, new Array<number>(tensor.rank).fill(0), one))
 }
 
 function requireShapes({ tensors }: WeightsReader, specs: readonly ParameterSpec[]): void {
