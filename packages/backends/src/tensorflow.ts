@@ -112,8 +112,9 @@ const usesGpu = () => native().isUsingGpuDevice ?? false
 
 const libraryVersion = () => native().binding?.TF_Version ?? 'of unknown version'
 
-/** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 took away. */
+/** tfjs-node 4.22 calls two functions that Node 22 warns of, and one of which Node 23 took away. */
 function restoreNodeUtilities(): void {
   const legacy = util as unknown as Record<string, unknown>
-  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  legacy.isArray = Array.isArray
+  legacy.isNullOrUndefined = (value: unknown) => value === null || value === undefined
 }

@@ -29,11 +29,11 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
     needs: `the package ${packageName}`,
     async start() {
       const stock = await loadPeer('wasm', packageName, () => import('@tensorflow/tfjs-backend-wasm'))
-      if (folder !== undefined) stock.setWasmPaths(folder)
+      if (folder !== undefined) lookIn(stock, folder)
       if (!(await tf.setBackend('wasm'))) {
         throw new BackendUnavailableError({
           backend: 'wasm',
-          reason: 'its WebAssembly module does not start',
+          reason: `its WebAssembly module does not start${folder === undefined ? '' : ` from ${JSON.stringify(folder)}`}`,
           advice: `Pass wasm({ folder }) with the place of the .wasm files of ${packageName}.`,
         })
       }
@@ -45,6 +45,19 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
         trains: true,
       }
     },
+  }
+}
+
+function lookIn(stock: typeof import('@tensorflow/tfjs-backend-wasm'), folder: string): void {
+  try {
+    stock.setWasmPaths(folder)
+  } catch (cause) {
+    throw new BackendUnavailableError({
+      backend: 'wasm',
+      reason: 'it failed to start before, and can no longer be told where its files are',
+      advice: 'Give the right folder in a new process, or a page loaded anew.',
+      cause,
+    })
   }
 }
 
