@@ -1,14 +1,22 @@
 import type { PlainValue, TensorInfo } from '@guided-diffusion/checkpoints'
 import { publishedModels } from '@guided-diffusion/models'
 import { Command } from 'commander'
+import { cacheOption, modelFile } from '../model-cache.ts'
 import { classesText, type Line, networkLines, plural } from '../network-text.ts'
 import { type FoundNetwork, readWeightFile, scalars, type WeightFile } from '../weight-file.ts'
 
+interface InfoOptions {
+  readonly tensors: boolean
+  readonly json: boolean
+  readonly cache?: string
+}
+
 export const info = new Command('info')
   .description('what a weight file holds: safetensors, PyTorch .pt, .npz, .npy')
-  .argument('<file>', 'path or address of the file')
+  .argument('<file>', 'path or address of the file, or the name of a published one that was pulled')
   .option('--tensors', 'list every tensor', false)
   .option('--json', 'print JSON', false)
+  .addOption(cacheOption())
   .addHelpText(
     'after',
     `
@@ -17,8 +25,8 @@ Examples:
   guided-diffusion info 64x64_diffusion.pt --tensors
   guided-diffusion info samples.npz --json`,
   )
-  .action(async (path: string, { tensors, json }: { tensors: boolean; json: boolean }) => {
-    const file = await readWeightFile(path)
+  .action(async (name: string, { tensors, json, cache }: InfoOptions) => {
+    const file = await readWeightFile(modelFile(name, cache))
     if (json) return console.log(JSON.stringify(plainFacts(file, tensors), null, 2))
     console.log(columns(factLines(file)).join('\n'))
     if (tensors) console.log(`\n${columns(tensorLines(file)).join('\n')}`)
