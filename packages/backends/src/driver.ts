@@ -14,7 +14,8 @@ export interface BackendInfo {
 
 /**
  * A way to compute. `start` makes it the current backend of `@tensorflow/tfjs-core`, or throws
- * {@link BackendUnavailableError} or any error with a `reason` and an `advice`; `startBackend` and `diagnose` then put the engine back as it was.
+ * {@link BackendUnavailableError} or any error with a `reason` and an `advice`; `startBackend` and `diagnose` then put
+ * the engine back as it was.
  */
 export interface BackendDriver {
   readonly name: string
