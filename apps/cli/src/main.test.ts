@@ -59,7 +59,7 @@ test('the version is that of the package', async () => {
 })
 
 describe('a line that cannot be understood', () => {
-  test.each([
+  test.concurrent.each([
     [
       'smaple',
       "error: unknown command 'smaple' (Did you mean sample?). guided-diffusion --help lists what there is.",

@@ -11,10 +11,11 @@ interface Report {
   readonly engines: readonly { name: string; available: boolean; trains?: boolean; needs: string }[]
 }
 
-test('doctor tells of the machine, of each engine, and which one is taken', async () => {
-  const [text, json] = await Promise.all([program(['doctor']), program(['doctor', '--json'])])
+const [text, json] = await Promise.all([program(['doctor']), program(['doctor', '--json'])])
+const report = JSON.parse(json.stdout) as Report
+
+test('doctor tells of the machine, of each engine, and which one is taken', () => {
   expect([text.code, json.code]).toEqual([0, 0])
-  const report = JSON.parse(json.stdout) as Report
   expect(report).toMatchObject({
     node: process.versions.node,
     cores: os.availableParallelism(),
@@ -37,9 +38,8 @@ test('doctor tells of the machine, of each engine, and which one is taken', asyn
 })
 
 test('an engine that is asked for and cannot run is an error that says what would help', async () => {
-  const { engines, auto } = JSON.parse((await program(['doctor', '--json'])).stdout) as Report
-  const missing = engines.find(({ available }) => !available)
-  if (!missing) return expect(auto).toBe(engines[0]?.name)
+  const missing = report.engines.find(({ available }) => !available)
+  if (!missing) return expect(report.auto).toBe(report.engines[0]?.name)
   const { code, stderr } = await program(['sample', '--engine', missing.name, '--count', '1'])
   expect(code).toBe(1)
   expect(stderr).toMatch(new RegExp(`^error: No backend can run here\\. ${missing.name}: .+\\n$`))
