@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { conv2d, stridedConv2d } from './conv2d.ts'
+import { conv2d, product, stridedConv2d } from './conv2d.ts'
 
 const waves = (shape: number[]) =>
   tf.tensor(
@@ -40,5 +40,40 @@ describe('convolution', () => {
       tf.sum(conv2d({ ...weights, 'c.weight': weight }, 'c', x, { frozen }))
     expect(tf.grad(run(false))(weights['c.weight']).shape).toEqual([3, 3, 2, 5])
     expect(() => tf.grad(run(true))(weights['c.weight'])).toThrow()
+  })
+})
+
+describe('a 1×1 convolution as a product of matrices', () => {
+  const weights = {
+    'c.weight': () => waves([1, 1, 3, 5]) as tf.Tensor4D,
+    'c.bias': () => waves([5]) as tf.Tensor1D,
+  }
+
+  test.each([false, true])('has the values and the gradients of the convolution; frozen: %s', (frozen) => {
+    const parameters = { 'c.weight': weights['c.weight'](), 'c.bias': weights['c.bias']() }
+    const x = waves([2, 4, 6, 3]) as tf.Tensor4D
+    const cotangent = waves([2, 4, 6, 5])
+    const ways = [
+      (input: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor) =>
+        conv2d({ 'c.weight': filter, 'c.bias': bias }, 'c', input as tf.Tensor4D, { frozen }),
+      (input: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor) =>
+        product(input as tf.Tensor4D, filter as tf.Tensor4D, bias as tf.Tensor1D, frozen),
+    ].map((way) => {
+      const { 'c.weight': filter, 'c.bias': bias } = parameters
+      const of = (...given: tf.Tensor[]) =>
+        tf.sum(tf.mul(way(...(given as [tf.Tensor, tf.Tensor, tf.Tensor])), cotangent))
+      const gradients = frozen
+        ? [tf.grad((input) => of(input, filter, bias))(x)]
+        : tf.grads(of as (...given: tf.Tensor[]) => tf.Tensor)([x, filter, bias])
+      return [way(x, filter, bias), ...gradients].map((tensor) => ({
+        shape: tensor.shape,
+        values: tensor.dataSync(),
+      }))
+    })
+    const [convolved, multiplied] = ways as [(typeof ways)[0], (typeof ways)[0]]
+    for (const [i, { shape, values }] of convolved.entries()) {
+      expect(multiplied[i]?.shape).toEqual(shape)
+      for (const [j, value] of values.entries()) expect(multiplied[i]?.values[j]).toBeCloseTo(value, 5)
+    }
   })
 })

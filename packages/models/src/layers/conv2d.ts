@@ -48,6 +48,8 @@ function convolve(
 ): tf.Tensor4D {
   const filter = parameter<tf.Tensor4D>(parameters, `${name}.weight`)
   const bias = parameter<tf.Tensor1D>(parameters, `${name}.bias`)
+  if (isPointwise(filter, strides) && tf.getBackend() === 'tensorflow')
+    return product(x, filter, bias, frozen)
   const run = (input: tf.Tensor4D): tf.Tensor4D => tf.fused.conv2d({ x: input, filter, bias, strides, pad })
   if (!frozen) return run(x)
   // the library's own gradient computes that of the filter too, wanted or not
@@ -55,5 +57,37 @@ function convolve(
   return tf.customGrad((input) => ({
     value: run(input as tf.Tensor4D),
     gradFunc: (dy: tf.Tensor) => tf.conv2dTranspose(dy as tf.Tensor4D, filter, shape, strides, pad),
+  }))(x) as tf.Tensor4D
+}
+
+function isPointwise({ shape: [height, width] }: tf.Tensor4D, strides: number): boolean {
+  return height === 1 && width === 1 && strides === 1
+}
+
+/**
+ * A 1×1 convolution as a product of matrices, which it is. The native library's own kernel for it divides by the size of
+ * the processor's caches, and ends the program on virtual machines that do not tell that size.
+ */
+export function product(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  bias: tf.Tensor1D,
+  frozen: boolean,
+): tf.Tensor4D {
+  const [, , inputs, outputs] = filter.shape
+  const [batch, height, width] = x.shape
+  const matrix = () => tf.reshape<tf.Rank.R2>(filter, [inputs, outputs])
+  const run = (input: tf.Tensor) =>
+    tf.reshape(tf.fused.matMul({ a: tf.reshape(input, [-1, inputs]) as tf.Tensor2D, b: matrix(), bias }), [
+      batch,
+      height,
+      width,
+      outputs,
+    ]) as tf.Tensor4D
+  if (!frozen) return run(x)
+  return tf.customGrad((input) => ({
+    value: run(input as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) =>
+      tf.reshape(tf.matMul(tf.reshape(dy, [-1, outputs]) as tf.Tensor2D, matrix(), false, true), x.shape),
   }))(x) as tf.Tensor4D
 }
