@@ -22,7 +22,7 @@ const minutes = 60_000
  * @param {{ force?: boolean, limit?: number }} [options] `force`: run what turbo has cached.
  * @returns {Promise<{ ok: boolean, tail: string }>}
  */
-function run([program, ...args], { force = false, limit = 8 * minutes } = {}) {
+function run([program, ...args], { force = false, limit = 40 * minutes } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       env: force ? { ...env, TURBO_FORCE: 'true' } : env,
