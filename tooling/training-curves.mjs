@@ -49,7 +49,8 @@ const rows = ticks.filter((tick) => Math.log10(tick) >= low && Math.log10(tick) 
 const columns = [0, 0.25, 0.5, 0.75, 1].map((share) => first + share * (last - first))
 const text = (at, words, options = '') => `<text x="${at[0]}" y="${at[1]}" ${options}>${words}</text>`
 
-const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" font-family="sans-serif" font-size="12" fill="#4a4f57">
+const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" font-family="sans-serif" font-size="12" fill="#4a4f57" role="img" aria-labelledby="title">
+<title id="title">Losses of a training run over the images seen, in all and by noise level</title>
 <rect width="100%" height="100%" fill="#fafaf8"/>
 ${rows
   .map(
