@@ -54,13 +54,17 @@ await entry('version', Buffer.from('3\n'))
 await entry('.data/serialization_id', Buffer.from('0'.repeat(40)))
 await writeDirectory()
 await file.close()
-console.log(`${path}: ${tensors.length} tensors, ${tensors.reduce((sum, { count }) => sum + count, 0)} parameters`)
+console.log(
+  `${path}: ${tensors.length} tensors, ${tensors.reduce((sum, { count }) => sum + count, 0)} parameters`,
+)
 
 /** The state dict: an OrderedDict from names to tensors over storages, in pickle's protocol 2. */
 function pickle() {
   const parts = [Buffer.from([0x80, 2]), text(0x63, 'collections\nOrderedDict\n'), Buffer.from(')R(')]
   for (const [key, { tensor, shape, count }] of tensors.entries()) {
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, length) => product * length, 1))
+    const strides = shape.map((_, axis) =>
+      shape.slice(axis + 1).reduce((product, length) => product * length, 1),
+    )
     parts.push(
       string(tensor),
       text(0x63, 'torch._utils\n_rebuild_tensor_v2\n'),
@@ -114,7 +118,8 @@ async function entry(short, bytes) {
 async function hole(short, size) {
   const zeros = Buffer.alloc(2 ** 20)
   let crc = 0
-  for (let left = size; left > 0; left -= zeros.length) crc = crc32(zeros.subarray(0, Math.min(left, zeros.length)), crc)
+  for (let left = size; left > 0; left -= zeros.length)
+    crc = crc32(zeros.subarray(0, Math.min(left, zeros.length)), crc)
   await place(short, size, crc)
   offset += size
 }
