@@ -17,6 +17,8 @@ export interface UpsamplingRun {
   readonly respacing?: string
   readonly sampler: 'ddim' | 'ddpm'
   readonly eta?: number
+  /** Whether x̂_0 is kept in [−1, 1]. */
+  readonly clip: boolean
   /** The class of each picture, or none at all. */
   readonly labels: readonly number[]
   readonly batch: number
@@ -111,7 +113,7 @@ async function enlarge(
   low: tf.Tensor4D,
   options: UpsamplingRun & { diffusion: Diffusion; start: number; report: () => void },
 ): Promise<Uint8Array> {
-  const { diffusion, sampler, eta = 0, labels, start, seed, signal } = options
+  const { diffusion, sampler, eta = 0, labels, start, seed, clip, signal } = options
   const { size, classes } = network.config
   const [count, , , channels] = low.shape
   const graphs = await engine.steps([network.parameters])
@@ -124,6 +126,7 @@ async function enlarge(
       seed,
       samples: Array.from({ length: count }, (_, i) => firstSample + start + i),
       ...(classes === undefined ? {} : { labels: labels.slice(start, start + count) }),
+      clip,
       signal,
       ...(graphs ? { execute: graphs.execute } : {}),
     })

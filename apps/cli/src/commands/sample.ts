@@ -25,6 +25,7 @@ interface SampleOptions extends SamplingWishes {
   readonly guideAt: 'x' | 'mean'
   readonly sharpening: 'scaled' | 'renormalized'
   readonly batch?: number
+  readonly clip: boolean
   readonly upsample?: string
   readonly upsampleSteps?: number
   readonly cache?: string
@@ -80,6 +81,7 @@ export const sample = new Command('sample')
   .option('--count <number>', 'images in all, spread over the classes', whole(1), 16)
   .option('--batch <number>', 'images made at the same time (default: 50, 4 for a published model)', whole(1))
   .option('--seed <number>', 'names all noise', whole(), 1)
+  .option('--no-clip', 'leave what the network takes for the image outside of [−1, 1]')
   .option('--upsample <file>', 'then enlarge the images by this upsampler: a file, or a published name')
   .option('--upsample-steps <number>', 'steps of the upsampler (default: what its authors took)', whole(1))
   .addOption(cacheOption())
@@ -114,7 +116,7 @@ Examples:
     const engine = await startEngine(options.engine, { verbose: options.verbose })
     const unet = await loadDenoiser(denoiser, signal)
     const classifier = guide && scale > 0 ? await loadClassifier(guide, signal) : undefined
-    const { guideAt: at, sharpening, seed, count } = options
+    const { guideAt: at, sharpening, seed, count, clip } = options
     const batch = options.batch ?? (authorsSampling(denoiser) ? 4 : 50)
     const steps = await engine.steps([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
     let pictures = await sampleBatches(
@@ -125,6 +127,7 @@ Examples:
         ...(classifier ? { guidance: classifierGuidance(classifier, { scale, at, sharpening }) } : {}),
         shape: [unet.config.size, unet.config.size, unet.config.inChannels],
         seed,
+        clip,
         signal,
         ...(steps ? { execute: steps.execute } : {}),
       },
@@ -136,7 +139,15 @@ Examples:
     signal.throwIfAborted()
     if (upsampler) {
       const { labels } = plan
-      const run = { steps: options.upsampleSteps, sampler: 'ddpm', labels, batch, seed, signal } as const
+      const run = {
+        steps: options.upsampleSteps,
+        sampler: 'ddpm',
+        labels,
+        batch,
+        seed,
+        clip,
+        signal,
+      } as const
       pictures = await runUpsampler(upsampler, engine, pictures, run)
       signal.throwIfAborted()
     }

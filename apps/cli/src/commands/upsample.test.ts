@@ -88,6 +88,13 @@ test('DDIM, and a model by its published name', async () => {
   expect((await array('e.npz'))?.shape).toEqual([3, 8, 8, 1])
 })
 
+test('what the network takes for the picture is kept in [−1, 1], unless it is told not to', async () => {
+  const line = 'upsample --model up.safetensors --input small.npz --count 1 --steps 3'
+  await run(`${line} --out clipped.npz`)
+  await run(`${line} --no-clip --out free.npz`)
+  expect((await array('free.npz'))?.data).not.toEqual((await array('clipped.npz'))?.data)
+})
+
 test('a cascade in one command gives what two commands give', async () => {
   const model = '--model denoiser/model.safetensors --scale 0 --count 3 --steps 2 --seed 5'
   await run(`sample ${model} --out base.npz`)
