@@ -64,6 +64,9 @@ export class PickleObject {
   }
 }
 
+/** Stands for whatever a refused name would have made; nothing is ever read from it. */
+export const refusedValue = new PickleObject('refused')
+
 /**
  * What a reader of pickles knows. Nothing else has a meaning: a name without an entry is refused.
  */

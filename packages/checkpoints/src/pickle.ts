@@ -1,4 +1,6 @@
+import { PickleBudget } from './pickle-budget.ts'
 import { PickleBytes } from './pickle-bytes.ts'
+import { runContainer } from './pickle-containers.ts'
 import { readLiteral } from './pickle-literals.ts'
 import { maxValues, PickleStack } from './pickle-stack.ts'
 import {
@@ -6,13 +8,13 @@ import {
   PickleDict,
   PickleEnd,
   PickleGlobal,
-  PickleList,
   PickleObject,
   PickleProblem,
   PickleRefusal,
   PickleTuple,
   type PickleValue,
   type PickleVocabulary,
+  refusedValue,
 } from './pickle-values.ts'
 
 /**
@@ -32,17 +34,13 @@ export function unpickle(
 
 const stop = 0x2e
 
-/** Stands for whatever a refused name would have made; nothing is ever read from it. */
-const refusedValue = new PickleObject('refused')
-const emptyTuple = new PickleTuple([])
-
 class PickleMachine {
   readonly #input: PickleBytes
   readonly #vocabulary: PickleVocabulary
   readonly #stack = new PickleStack()
   readonly #memo = new Map<number, PickleValue>()
   readonly #refused = new Set<string>()
-  #made = 0
+  readonly #budget = new PickleBudget()
 
   constructor(input: PickleBytes, vocabulary: PickleVocabulary) {
     this.#input = input
@@ -67,70 +65,15 @@ class PickleMachine {
   #step(opcode: number): void {
     const literal = readLiteral(opcode, this.#input)
     if (literal !== undefined)
-      this.#stack.push(literal instanceof Uint8Array ? this.#counted(literal) : literal)
-    else if (!this.#container(opcode) && !this.#memory(opcode) && !this.#naming(opcode)) {
+      this.#stack.push(literal instanceof Uint8Array ? this.#budget.counted(literal) : literal)
+    else if (
+      !runContainer(opcode, this.#stack, this.#budget) &&
+      !this.#memory(opcode) &&
+      !this.#naming(opcode)
+    ) {
       throw new PickleProblem(
         `byte ${this.#input.at - 1} is 0x${opcode.toString(16).padStart(2, '0')}, which is no permitted opcode`,
       )
-    }
-  }
-
-  /** Lists, tuples, dictionaries and the marks that gather their items. */
-  #container(opcode: number): boolean {
-    const stack = this.#stack
-    switch (opcode) {
-      case 0x28: // MARK
-        stack.mark()
-        return true
-      case 0x30: // POP
-        stack.popMarkOrValue()
-        return true
-      case 0x31: // POP_MARK
-        stack.popToMark()
-        return true
-      case 0x32: // DUP
-        stack.push(stack.top())
-        return true
-      case 0x5d: // EMPTY_LIST
-      case 0x8f: // EMPTY_SET
-        stack.push(this.#counted(new PickleList()))
-        return true
-      case 0x61: // APPEND
-        this.#append([stack.pop()])
-        return true
-      case 0x65: // APPENDS
-      case 0x90: // ADDITEMS
-        this.#append(stack.popToMark())
-        return true
-      case 0x6c: // LIST
-      case 0x91: // FROZENSET
-        this.#grow(new PickleList(), (items) => this.#append(items))
-        return true
-      case 0x29: // EMPTY_TUPLE
-        stack.push(emptyTuple)
-        return true
-      case 0x85: // TUPLE1
-      case 0x86: // TUPLE2
-      case 0x87: // TUPLE3
-        stack.push(this.#counted(new PickleTuple(stack.popMany(opcode - 0x84))))
-        return true
-      case 0x74: // TUPLE
-        stack.push(this.#counted(new PickleTuple(stack.popToMark())))
-        return true
-      case 0x7d: // EMPTY_DICT
-        stack.push(this.#counted(new PickleDict()))
-        return true
-      case 0x73: // SETITEM
-        this.#setItems(stack.popMany(2))
-        return true
-      case 0x75: // SETITEMS
-        this.#setItems(stack.popToMark())
-        return true
-      case 0x64: // DICT
-        this.#grow(new PickleDict(), (items) => this.#setItems(items))
-        return true
-      default:
-        return false
     }
   }
 
@@ -223,46 +166,13 @@ class PickleMachine {
         this.#build(stack.pop())
         return true
       case 0x51: // BINPERSID
-        stack.push(this.#counted(this.#vocabulary.persistent(stack.pop())))
+        stack.push(this.#budget.counted(this.#vocabulary.persistent(stack.pop())))
         return true
       case 0x50: // PERSID
-        stack.push(this.#counted(this.#vocabulary.persistent(input.line())))
+        stack.push(this.#budget.counted(this.#vocabulary.persistent(input.line())))
         return true
       default:
         return false
-    }
-  }
-
-  #counted<T>(value: T): T {
-    this.#spend(1)
-    return value
-  }
-
-  #spend(values: number): void {
-    this.#made += values
-    if (this.#made > maxValues) throw new PickleProblem(`it makes more than ${maxValues} values`)
-  }
-
-  #grow(container: PickleList | PickleDict, fill: (items: readonly PickleValue[]) => void): void {
-    const items = this.#stack.popToMark()
-    this.#stack.push(this.#counted(container))
-    fill(items)
-  }
-
-  #append(items: readonly PickleValue[]): void {
-    const list = this.#stack.top()
-    if (list === refusedValue) return
-    if (!(list instanceof PickleList)) throw new PickleProblem(`it appends to ${describe(list)}`)
-    for (const item of items) list.items.push(item)
-  }
-
-  #setItems(items: readonly PickleValue[]): void {
-    const dict = this.#stack.top()
-    if (dict === refusedValue) return
-    if (!(dict instanceof PickleDict)) throw new PickleProblem(`it sets items of ${describe(dict)}`)
-    if (items.length % 2 !== 0) throw new PickleProblem('it sets a key without a value')
-    for (let i = 0; i < items.length; i += 2) {
-      this.#counted(dict).set(items[i] as PickleValue, items[i + 1] as PickleValue)
     }
   }
 
@@ -279,7 +189,7 @@ class PickleMachine {
 
   #global(module: string, name: string): PickleValue {
     const global = new PickleGlobal(`${module}.${name}`)
-    return this.#vocabulary.names.has(global.name) ? this.#counted(global) : this.#refuse(global.name)
+    return this.#vocabulary.names.has(global.name) ? this.#budget.counted(global) : this.#refuse(global.name)
   }
 
   #refuse(name: string): PickleValue {
@@ -301,7 +211,7 @@ class PickleMachine {
     if (!(callee instanceof PickleGlobal)) throw new PickleProblem(`it calls ${describe(callee)}`)
     const make = this.#vocabulary.names.get(callee.name)
     if (!make) return this.#refuse(callee.name)
-    this.#spend(1 + args.reduce<number>((sum, argument) => sum + weight(argument), args.length))
+    this.#budget.spendOnCall(args)
     return make(args)
   }
 
@@ -312,14 +222,4 @@ class PickleMachine {
     if (!(object instanceof PickleObject)) throw new PickleProblem(`it gives a state to ${describe(object)}`)
     this.#vocabulary.build(object, state)
   }
-}
-
-/**
- * What an argument adds to the work of a call, in values: a pickle can hand the same long list or text to a name
- * many times, at two bytes a time.
- */
-function weight(argument: PickleValue): number {
-  if (argument instanceof PickleList || argument instanceof PickleTuple) return argument.items.length
-  if (argument instanceof PickleDict) return argument.size
-  return typeof argument === 'string' ? Math.ceil(argument.length / 8) : 0
 }
