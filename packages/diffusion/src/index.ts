@@ -38,7 +38,8 @@ export {
   trainingLoss,
   variationalBound,
 } from './loss.ts'
-export { type ImageShape, initialNoise, stepNoise } from './noise.ts'
+export { initialNoise, stepNoise } from './noise.ts'
+export { type ImageShape, initialNoiseValues } from './noise-values.ts'
 export { posteriorMean, xStartFromPrevious } from './posterior.ts'
 export {
   epsilonFromXStart,

@@ -2,7 +2,8 @@ import { startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type ImageShape, initialNoise, stepNoise } from './noise.ts'
+import { initialNoise, stepNoise } from './noise.ts'
+import { type ImageShape, initialNoiseValues } from './noise-values.ts'
 
 const shape: ImageShape = [4, 3, 2]
 const values = (noise: tf.Tensor4D) => {
@@ -45,6 +46,13 @@ describe('noise', () => {
       expect(Math.abs(correlation(a, a) - 1)).toBeLessThan(0.1)
       for (const b of rows.slice(i + 1)) expect(Math.abs(correlation(a, b))).toBeLessThan(0.07)
     }
+  })
+
+  test('of the beginning is there without tensors too', () => {
+    const before = tf.memory().numTensors
+    const numbers = initialNoiseValues(5, [3, 17], shape)
+    expect(tf.memory().numTensors).toBe(before)
+    expect([...numbers]).toEqual(values(initialNoise(5, [3, 17], shape)))
   })
 
   test('has the shape of the batch, and is one tensor', () => {

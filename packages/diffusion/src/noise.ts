@@ -1,10 +1,6 @@
-import { normal, streamOf } from '@guided-diffusion/random'
+import { streamOf } from '@guided-diffusion/random'
 import * as tf from '@tensorflow/tfjs-core'
-
-const initialStream = streamOf('sampling: initial noise')
-
-/** Height, width and channels of an image. */
-export type ImageShape = readonly [height: number, width: number, channels: number]
+import { type ImageShape, initialStream, noiseValues } from './noise-values.ts'
 
 /**
  * x_T of each sample: N(0, 1) keyed by (seed, sample), `[B, H, W, C]`. Yours.
@@ -31,8 +27,5 @@ function keyedNoise(
   samples: readonly number[],
   shape: ImageShape,
 ): tf.Tensor4D {
-  const size = shape.reduce((product, length) => product * length, 1)
-  const values = new Float32Array(samples.length * size)
-  for (const [i, index] of samples.entries()) values.set(normal({ seed, stream, index }, size), i * size)
-  return tf.tensor4d(values, [samples.length, ...shape])
+  return tf.tensor4d(noiseValues(seed, stream, samples, shape), [samples.length, ...shape])
 }

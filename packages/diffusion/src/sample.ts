@@ -13,11 +13,13 @@ import type { Sampler } from './sampler.ts'
 import { type SamplingOptions, samplesOf } from './sampling-options.ts'
 import {
   finishStep,
+  type NamedTensors,
   type StepFacts,
   type StepFunction,
   type StepInputs,
   type StepResult,
   stepFunction,
+  stepResult,
 } from './step.ts'
 
 /** A finished step. Its tensors are lent until the next one. */
@@ -35,6 +37,8 @@ export interface SamplingStep {
   readonly xStart: tf.Tensor4D
   /** γ ∇ log p(y | x) of the step, where it was guided. */
   readonly gradient?: tf.Tensor4D
+  /** What `observe` answered. */
+  readonly observed?: NamedTensors
 }
 
 /**
@@ -66,7 +70,8 @@ export async function* sample(options: SamplingOptions): AsyncGenerator<Sampling
         const timestep = diffusion.schedule.timesteps[t] as number
         yield { index, total: order.length, t, timestep, ...made }
       } finally {
-        tf.dispose([made.xStart, ...(made.gradient ? [made.gradient] : [])])
+        const { x: _, ...passed } = made
+        tf.dispose({ ...passed })
       }
       await nextTask()
     }
@@ -83,7 +88,7 @@ interface Position {
   readonly facts: StepFacts
 }
 
-type Made = Pick<SamplingStep, 'x' | 'xStart' | 'gradient'>
+type Made = Pick<SamplingStep, 'x' | 'xStart' | 'gradient' | 'observed'>
 
 /** One step. Nothing is awaited inside a scope: each synchronous part is tidied for itself. */
 async function advance(
@@ -105,7 +110,7 @@ async function advance(
     const tensors = { ...lent, x, ...(labels ? { labels } : {}) }
     if (step && execute) {
       lent.coefficients = coefficientTable(diffusion, steps)
-      made = (await execute(step, { ...tensors, coefficients: lent.coefficients })) as unknown as StepResult
+      made = stepResult(await execute(step, { ...tensors, coefficients: lent.coefficients }))
     } else {
       const at = coefficients(diffusion, steps)
       Object.assign(lent, at)

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { ddim } from './ddim.ts'
 import { ddimInversion } from './ddim-inversion.ts'
 import { createDiffusion } from './diffusion.ts'
-import type { ImageShape } from './noise.ts'
+import type { ImageShape } from './noise-values.ts'
 import { type SamplingOptions, samplesOf } from './sampling-options.ts'
 
 const options: SamplingOptions = {

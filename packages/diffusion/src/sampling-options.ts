@@ -2,11 +2,11 @@ import type * as tf from '@tensorflow/tfjs-core'
 import type { Denoiser } from './denoiser.ts'
 import type { Diffusion } from './diffusion.ts'
 import { DiffusionOptionError } from './errors.ts'
-import type { Guidance } from './guidance.ts'
-import type { ImageShape } from './noise.ts'
+import type { Guidance, GuidanceContext } from './guidance.ts'
+import type { ImageShape } from './noise-values.ts'
 import type { ReverseOptions } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
-import type { StepExecutor } from './step.ts'
+import type { NamedTensors, StepExecutor } from './step.ts'
 
 export interface SamplingOptions extends ReverseOptions {
   /** The process on the schedule's steps that are to be made: `respace` it for fewer. */
@@ -29,6 +29,11 @@ export interface SamplingOptions extends ReverseOptions {
   readonly start?: tf.Tensor4D
   /** The noise of step t, in place of that from the seed; handed over. */
   readonly noise?: (t: number) => tf.Tensor4D
+  /**
+   * Looks at each step before it is made and answers with tensors to be seen in `observed`: what a classifier says of
+   * x_t, for example. It changes nothing. What it makes on the way is tidied.
+   */
+  readonly observe?: (context: GuidanceContext) => NamedTensors
   /**
    * Runs each step as a whole, in place of running it eagerly: `compiledSteps` of `@guided-diffusion/compile` traces it
    * into one graph. The denoiser must answer at once.

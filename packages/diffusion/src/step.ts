@@ -17,7 +17,8 @@ export interface StepFunction {
   /**
    * From `x` `[B, H, W, C]`, `t` and `tPrevious` `[B]`, `coefficients` `[n, B]` in the order of `coefficientNames`, and
    * where the run has them `labels` `[B]` int32 and `noise` `[B, H, W, C]`, to the next `x`, `xStart`, `gradient` of a
-   * guided run, and `magnitudes` `[2]`: the sums of |output of the denoiser| and |x|, finite if all of theirs are.
+   * guided run, `magnitudes` `[2]`: the sums of |output of the denoiser| and |x|, finite if all of theirs are; and
+   * `observed/…`, whatever `observe` answers.
    *
    * @throws AsynchronousDenoiserError
    */
@@ -49,16 +50,35 @@ export interface StepInputs {
   readonly at: Coefficients
 }
 
-/** A finished step: x, x̂_0, the gradient of a guided one, and what shows whether it is finite. */
+/** A finished step: x, x̂_0, the gradient of a guided one, what was observed, and what shows whether it is finite. */
 export interface StepResult {
   readonly x: tf.Tensor4D
   readonly xStart: tf.Tensor4D
   readonly gradient?: tf.Tensor4D
+  readonly observed?: NamedTensors
   readonly magnitudes: tf.Tensor1D
 }
 
+const observedPrefix = 'observed/'
+
+/** A step's result under flat names, and back. */
+function flat({ observed = {}, ...result }: StepResult): NamedTensors {
+  const named = Object.entries(observed).map(([name, tensor]) => [observedPrefix + name, tensor])
+  return { ...result, ...Object.fromEntries(named) }
+}
+
+export function stepResult(named: NamedTensors): StepResult {
+  const result: Record<string, tf.Tensor> = {}
+  const observed: Record<string, tf.Tensor> = {}
+  for (const [name, tensor] of Object.entries(named)) {
+    if (name.startsWith(observedPrefix)) observed[name.slice(observedPrefix.length)] = tensor
+    else result[name] = tensor
+  }
+  return { ...result, ...(Object.keys(observed).length > 0 ? { observed } : {}) } as unknown as StepResult
+}
+
 /**
- * A step, given the output of the denoiser. Guidance and sampler may answer with what they were lent: what leaves are
+ * A step, given the output of the denoiser. Guidance, observer and sampler may answer with what they were lent: what leaves are
  * clones, the caller's.
  */
 export function finishStep(
@@ -69,7 +89,7 @@ export function finishStep(
   facts: StepFacts,
 ): StepResult {
   return tf.tidy(() => {
-    const { diffusion, guidance } = options
+    const { diffusion, guidance, observe } = options
     const alone = reverse(diffusion, at, x, output, options)
     const context: GuidanceContext = {
       x,
@@ -89,6 +109,7 @@ export function finishStep(
       },
     }
     const gradient = guidance ? tf.clone(guidance(context)) : undefined
+    const observed = observe && cloned(observe(context))
     const given = { ...(gradient ? { gradient } : {}), ...(noise ? { noise } : {}) }
     const next = sampler.step({ x, reverse: alone, at, ...given })
     // the output is looked at beside x, since clipping on the wasm backend makes −1 of NaN
@@ -97,10 +118,14 @@ export function finishStep(
       x: tf.clone(next.x),
       xStart: tf.clone(next.xStart),
       ...(gradient ? { gradient } : {}),
+      ...(observed ? { observed } : {}),
       magnitudes,
     } as StepResult & tf.TensorContainerObject
   }) as StepResult
 }
+
+const cloned = (tensors: NamedTensors): NamedTensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.clone(tensor)]))
 
 /** The step of a run as one function, network included. `facts` are those of the step that is being made. */
 export function stepFunction(
@@ -131,7 +156,7 @@ export function stepFunction(
       const at = coefficientsFrom(rows.map((row) => tf.reshape<tf.Rank.R4>(row, [-1, 1, 1, 1])))
       const given = { ...tensors, at } as unknown as StepInputs
       const output = immediate(options.denoiser.forward(given.x, given.t, given.labels))
-      return { ...finishStep(options, sampler, output, given, watched) }
+      return flat(finishStep(options, sampler, output, given, watched))
     }) as NamedTensors
   }
   return Object.assign(step, { varies: () => looked })
