@@ -1,3 +1,5 @@
+import type { BackendLostError } from './errors.ts'
+
 /**
  * What a driver tells about the backend that it started.
  */
@@ -10,6 +12,8 @@ export interface BackendInfo {
   readonly kernels: readonly string[]
   /** Whether gradients of every operation of the networks run: what training needs. */
   readonly trains: boolean
+  /** Fulfilled when the device is lost, with what happened: its tensors are gone. Only where that can happen. */
+  readonly lost?: Promise<BackendLostError>
 }
 
 /**

@@ -41,3 +41,19 @@ export class NoBackendError extends Error {
     this.tried = tried
   }
 }
+
+/** A device was taken away while it was in use: its driver was reset, its memory ran out, or it was destroyed. */
+export class BackendLostError extends Error {
+  override readonly name = 'BackendLostError'
+  readonly backend: string
+  readonly reason: string
+  readonly advice =
+    'Start the backend again and load the weights again; where it happens often, compute less at a time.'
+
+  constructor(facts: { backend: string; reason: string }) {
+    const reason = facts.reason.trim() || 'no reason given'
+    super(`The ${facts.backend} backend lost its device: ${reason}.`)
+    this.backend = facts.backend
+    this.reason = reason
+  }
+}

@@ -1,5 +1,5 @@
 export { type AvailableBackend, type Diagnosis, diagnose, type UnavailableBackend } from './doctor.ts'
 export type { BackendDriver, BackendInfo } from './driver.ts'
-export { BackendUnavailableError, NoBackendError } from './errors.ts'
+export { BackendLostError, BackendUnavailableError, NoBackendError } from './errors.ts'
 export { registerGradients } from './gradients.ts'
 export { type BackendReport, startBackend } from './start-backend.ts'

@@ -1,0 +1,93 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { cpu } from './cpu.ts'
+import { diagnose } from './doctor.ts'
+import { largestError, numbersOn, scatteredTensor } from './on-each-backend.fixture.ts'
+import { useSoftwareGpu } from './software-gpu.fixture.ts'
+import { startBackend } from './start-backend.ts'
+import { webgpu } from './webgpu.ts'
+
+const noSoftware = useSoftwareGpu()
+const [gpu] = await diagnose([webgpu()])
+if (!gpu) throw new Error('diagnose gives an answer for every driver')
+
+const deviceOf = () => (tf.backend() as unknown as { device: GPUDevice }).device
+
+const suite = gpu.available ? 'WebGPU' : `WebGPU: ${noSoftware ?? gpu.reason}`
+describe.skipIf(!gpu.available)(suite, () => {
+  test('tells what computes', async () => {
+    const report = await startBackend([webgpu(), cpu()])
+    expect(tf.getBackend()).toBe('webgpu')
+    expect(report).toMatchObject({ name: 'webgpu', backend: 'webgpu', trains: true, skipped: [] })
+    expect(report.description).toMatch(/^WebGPU on .+, with(out)? float16$/)
+    expect(deviceOf().limits.maxBufferSize).toBeGreaterThan(2 ** 28)
+  })
+
+  test('convolves, and differentiates', async () => {
+    await startBackend([cpu()])
+    await startBackend([webgpu()])
+    const gradient = () => {
+      const [image, filter] = [scatteredTensor([2, 9, 8, 3], 1), scatteredTensor([3, 3, 3, 5], 2)]
+      const loss = (x: tf.Tensor, w: tf.Tensor) =>
+        tf.sum(tf.square(tf.sigmoid(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'))))
+      return tf.grads(loss as (...args: tf.Tensor[]) => tf.Tensor)([image, filter])
+    }
+    const [actual, expected] = [await numbersOn('webgpu', gradient), await numbersOn('cpu', gradient)]
+    for (const i of [0, 1]) {
+      const scale = Math.max(...(expected[i] as Float32Array).map(Math.abs))
+      expect(largestError(actual[i] as Float32Array, expected[i] as Float32Array) / scale).toBeLessThan(1e-5)
+    }
+  })
+
+  test('starting twice keeps device and tensors', async () => {
+    await startBackend([webgpu()])
+    const device = deviceOf()
+    const kept = tf.square(tf.tensor1d([1, 2, 3]))
+    await startBackend([webgpu()])
+    expect(deviceOf()).toBe(device)
+    expect([...(await kept.data())]).toEqual([1, 4, 9])
+    kept.dispose()
+  })
+
+  test('the loss of the device is told, and starting again opens another', async () => {
+    const { lost } = await startBackend([webgpu()])
+    const device = deviceOf()
+    device.destroy()
+    const error = await lost
+    expect(error).toMatchObject({ name: 'BackendLostError', backend: 'webgpu' })
+    expect(error?.message).toMatch(/^The webgpu backend lost its device: .+\.$/)
+    await startBackend([webgpu()])
+    expect(deviceOf()).not.toBe(device)
+    const [sum] = await numbersOn('webgpu', () => tf.add(tf.ones([4]), 1))
+    expect(sum).toEqual(new Float32Array(4).fill(2))
+  })
+})
+
+describe('without a graphics card', () => {
+  beforeEach(() => {
+    if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu')
+  })
+  afterEach(() => void vi.unstubAllGlobals())
+
+  test('says so, and leaves the engine to the next driver', async () => {
+    vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => null } })
+    const report = await startBackend([webgpu(), cpu()])
+    expect(report.name).toBe('cpu')
+    expect(report.skipped[0]?.message).toMatchInlineSnapshot(
+      `"The webgpu backend can't run here: WebGPU finds no graphics card that it can use. Install the driver of the graphics card; on Linux also the Vulkan loader (Debian: apt-get install libvulkan1). Without a graphics card use wasm() or tensorflow()."`,
+    )
+  })
+
+  test('the reason of a device that is refused is told', async () => {
+    const adapter = {
+      features: new Set(),
+      limits: {},
+      requestDevice: () => Promise.reject(new Error('it is in use')),
+    }
+    vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } })
+    const { skipped } = await startBackend([webgpu(), cpu()])
+    expect(skipped[0]?.message).toMatchInlineSnapshot(
+      `"The webgpu backend can't run here: the graphics card gives no device (it is in use). Close other pages and programs that use it, and start again."`,
+    )
+  })
+})
