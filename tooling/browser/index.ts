@@ -1,0 +1,2 @@
+export { browserForTests, launchBrowser, openPage, type WatchedPage } from './chromium.ts'
+export { isolation, type Served, serveFolder, serveSource } from './serve.ts'
