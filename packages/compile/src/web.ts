@@ -1,0 +1,167 @@
+/** ONNX Runtime in browsers: WebAssembly with threads, and WebGPU. */
+import type * as ort from 'onnxruntime-web'
+import { RuntimeUnavailableError } from './errors.ts'
+import type { ElementType, Graph, Initializer } from './graph.ts'
+import { byteLength, bytesOf, type ExternalData, onnxModel } from './onnx-file.ts'
+import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
+
+export interface OnnxRuntimeWebOptions {
+  /** What computes. @default 'wasm' */
+  readonly provider?: 'wasm' | 'webgpu'
+  /**
+   * Threads of WebAssembly. More than one need a page that is `crossOriginIsolated`. The first runtime of a page decides.
+   *
+   * @default one a core where the page is isolated, else 1
+   */
+  readonly threads?: number
+  /**
+   * Where the `.wasm` file of `onnxruntime-web` lies: a folder with a slash at its end, or the file itself.
+   *
+   * @default beside the package's own code, or where the bundler put it
+   */
+  readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string }
+}
+
+/**
+ * ONNX Runtime of a page or a worker, from the package `onnxruntime-web`. Only the code of the provider that is asked for is
+ * fetched; WebAssembly itself starts with the first graph.
+ *
+ * @throws RuntimeUnavailableError when the package does not load, the page has no WebGPU, or threads are asked for that it
+ * can't have.
+ */
+export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promise<GraphRuntime> {
+  const { provider = 'wasm', wasmPaths } = options
+  const threads = threadsFor(options.threads)
+  const adapter = provider === 'webgpu' ? await adapterName() : undefined
+  const library = await load(provider)
+  const { wasm, versions } = library.env
+  decideThreads(provider, threads)
+  wasm.numThreads = threads
+  if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths
+  const device = adapter ?? (threads === 1 ? 'one thread' : `${threads} threads`)
+  return {
+    name: `onnxruntime-web ${provider}`,
+    description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
+    open: (graph) => open(library, graph, provider),
+  }
+}
+
+function threadsFor(asked: number | undefined): number {
+  const isolated = globalThis.crossOriginIsolated === true
+  const threads = asked ?? (isolated ? (globalThis.navigator?.hardwareConcurrency ?? 1) : 1)
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RuntimeUnavailableError({
+      reason: `threads is ${threads}, expected an integer of at least 1`,
+      advice: 'Leave threads out to have one a core.',
+    })
+  }
+  if (threads > 1 && !isolated) {
+    throw new RuntimeUnavailableError({
+      reason: `the page is not cross-origin isolated, so it can't have ${threads} threads`,
+      advice:
+        'Serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: ' +
+        'require-corp, or ask for one thread.',
+    })
+  }
+  return threads
+}
+
+/** Threads by provider, as the first runtime had them: the library starts WebAssembly once. */
+const decided = new Map<string, number>()
+
+function decideThreads(provider: string, threads: number): void {
+  const before = decided.get(provider)
+  if (before !== undefined && before !== threads) {
+    throw new RuntimeUnavailableError({
+      reason: `it runs with ${before} threads in this page already, and can't change to ${threads}`,
+      advice: `Ask for ${before} threads, or use a worker of its own.`,
+    })
+  }
+  decided.set(provider, threads)
+}
+
+async function adapterName(): Promise<string> {
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter) {
+    throw new RuntimeUnavailableError({
+      reason: globalThis.navigator?.gpu
+        ? 'WebGPU finds no graphics card that it can use'
+        : 'there is no WebGPU here',
+      advice:
+        "Use a browser that has it, on https or localhost, with hardware acceleration on; or provider: 'wasm'.",
+    })
+  }
+  const { description, vendor, architecture } = adapter.info
+  return description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed device'
+}
+
+async function load(provider: 'wasm' | 'webgpu'): Promise<typeof ort> {
+  try {
+    // two builds of one library: that with WebGPU is twice as large
+    return provider === 'wasm' ? await import('onnxruntime-web/wasm') : await import('onnxruntime-web/webgpu')
+  } catch (cause) {
+    throw new RuntimeUnavailableError({
+      reason: `onnxruntime-web does not load (${(cause as Error)?.message ?? cause})`,
+      advice: 'Install it beside @guided-diffusion/compile: npm install onnxruntime-web.',
+      cause,
+    })
+  }
+}
+
+/** Constants from this size on are handed over one by one, so that the model holds no second copy of them. */
+const externalFrom = 1024
+
+async function open(library: typeof ort, graph: Graph, provider: 'wasm' | 'webgpu'): Promise<GraphSession> {
+  const session = await createSession(library, graph, provider)
+  const { inputs, outputs } = graph
+  return {
+    run: async (arrays) => {
+      const feeds: Record<string, ort.Tensor> = {}
+      for (const { name, type, shape } of inputs)
+        feeds[name] = new library.Tensor(tensorType(type), arrays.get(name) as Float32Array, [...shape])
+      const results = await session.run(feeds)
+      return new Map(outputs.map(({ name }) => [name, results[name]?.data as SessionArray]))
+    },
+    dispose: () => session.release(),
+  }
+}
+
+async function createSession(
+  library: typeof ort,
+  graph: Graph,
+  provider: string,
+): Promise<ort.InferenceSession> {
+  const large = graph.initializers.filter(({ value }) => byteLength(value) >= externalFrom)
+  const places = new Map<Initializer, ExternalData>(
+    large.map((each, i) => [each, { location: `${i}.bin`, offset: 0, length: byteLength(each.value) }]),
+  )
+  const model = joined(onnxModel(graph, { external: (initializer) => places.get(initializer) }))
+  try {
+    return await library.InferenceSession.create(model, {
+      executionProviders: [provider],
+      externalData: large.map(({ read }, i) => ({ path: `${i}.bin`, data: bytesOf(read()) })),
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    })
+  } catch (cause) {
+    throw new RuntimeUnavailableError({
+      reason: `it does not start with this graph (${(cause as Error)?.message ?? cause})`,
+      advice:
+        'If a .wasm file is not found, pass wasmPaths; if memory ran out, use a smaller model or batch, or Node.',
+      cause,
+    })
+  }
+}
+
+/** The parts as one. */
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((total, { length }) => total + length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+const tensorType = (type: ElementType) => type as 'float32'
