@@ -1,7 +1,7 @@
+import { commonFactors } from './factors.ts'
 import { type GraphBuilder, sizeOf, type Value } from './graph.ts'
 import {
   canonical,
-  commonFactors,
   factorsOf,
   makeView,
   refine,

@@ -48,3 +48,16 @@ export class DisposedResultError extends Error {
     this.result = facts.result
   }
 }
+
+/** A file of weights is not what a graph needs. */
+export class WeightFileError extends Error {
+  override readonly name = 'WeightFileError'
+  readonly file: string
+  readonly advice: string
+
+  constructor(facts: { file: string; problem: string; advice: string }) {
+    super(`${facts.file} ${facts.problem}.`)
+    this.file = facts.file
+    this.advice = facts.advice
+  }
+}

@@ -29,11 +29,37 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>
 }
 
+/** A part of a file. */
+export interface FilePlace {
+  /** Absolute path. */
+  readonly path: string
+  /** In bytes. */
+  readonly offset: number
+  /** In bytes. */
+  readonly length: number
+}
+
+/** Numbers, row by row, before anything is done to them. */
+export interface SourceArray {
+  /** Where they lie, little-endian, if they are a part of a file. */
+  readonly place?: FilePlace
+  read(): ElementArray
+}
+
+/** An array, cut into axes of these lengths, which then come in this order. Axes of length 1 are left out. */
+export interface Origin {
+  readonly array: SourceArray
+  readonly shape: readonly number[]
+  readonly order: readonly number[]
+}
+
 /** A constant. `read` may be called once, when the graph is written; large ones are not kept before. */
 export interface Initializer {
   readonly value: Value
   /** What it is a layout of: a state-dict name. The only layout of it in a graph takes the name. */
   readonly label?: string | undefined
+  /** The array that it has the numbers of, if they are only in another order. */
+  readonly origin?: Origin | undefined
   readonly read: () => ElementArray
 }
 
@@ -115,14 +141,15 @@ export class GraphBuilder {
       readonly type: ElementType
       readonly shape: readonly number[]
       readonly label?: string | undefined
+      readonly origin?: Origin | undefined
     },
     read: () => ElementArray,
   ): Value {
     const found = this.#initializers.get(key)
     if (found) return found.value
-    const { type, shape, label } = value
+    const { type, shape, label, origin } = value
     const made: Value = { name: this.#unique('constant'), type, shape }
-    const initializer = { value: made, label, read }
+    const initializer = { value: made, label, origin, read }
     this.#initializers.set(key, initializer)
     this.#constants.set(made.name, initializer)
     return made

@@ -1,18 +1,38 @@
 /** ONNX Runtime in Node. */
-import { availableParallelism } from 'node:os'
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, parse, relative, resolve } from 'node:path'
 import type * as ort from 'onnxruntime-node'
-import { RuntimeUnavailableError } from './errors.ts'
-import type { ElementType, Graph } from './graph.ts'
-import { modelFiles } from './model-files.ts'
+import { RuntimeUnavailableError, WeightFileError } from './errors.ts'
+import type { ElementType, Graph, Initializer } from './graph.ts'
+import { findEntry, type GraphCacheOptions, makeEntry, modelName, removeEntry } from './graph-cache.ts'
+import { digest, fileState, filesOf, graphIdentity } from './graph-identity.ts'
+import { machineIdentity } from './machine-identity.ts'
+import { placeConstants } from './model-files.ts'
+import { onnxModel } from './onnx-file.ts'
 import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
+
+export type { GraphCacheOptions } from './graph-cache.ts'
+export { type StoredWeight, storedWeights } from './stored-weights.ts'
 
 export interface OnnxRuntimeNodeOptions {
   /** What computes. @default 'cpu' */
   readonly provider?: 'cpu' | 'webgpu'
   /** Threads of the CPU provider. @default one a core */
   readonly threads?: number
-  /** Folder for graphs and weights while they run. @default a folder under the system's temporary one */
+  /** Folder for weights that must be written while a graph is opened. @default the system's temporary one */
   readonly folder?: string
+  /**
+   * Keeps graphs on disk as the runtime has optimised them for this machine, weights included, so that they open at once
+   * the next time. Only for the CPU provider: what others make of a graph cannot be kept.
+   */
+  readonly cache?: GraphCache
+}
+
+export interface GraphCache extends GraphCacheOptions {
+  /** Told why a graph could not be kept (a full disk); it runs all the same. @default the error is thrown */
+  readonly onFailure?: (error: unknown) => void
 }
 
 /**
@@ -23,10 +43,11 @@ export interface OnnxRuntimeNodeOptions {
 export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Promise<GraphRuntime> {
   const { provider = 'cpu', threads = availableParallelism() } = options
   const library = await load()
+  const opening = { ...options, provider, threads }
   return {
     name: 'onnxruntime-node',
     description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}`,
-    open: (graph) => open(library, graph, { ...options, provider, threads }),
+    open: async (graph) => graphSession(library, graph, await openGraph(library, graph, opening)),
   }
 }
 
@@ -45,19 +66,145 @@ async function load(): Promise<typeof ort> {
   }
 }
 
-async function open(
+type Opening = OnnxRuntimeNodeOptions & { readonly provider: string; readonly threads: number }
+
+const sessionOptions = ({ provider, threads }: Opening): ort.InferenceSession.SessionOptions => ({
+  executionProviders: [provider],
+  intraOpNumThreads: threads,
+  logSeverityLevel: 3,
+})
+
+async function openGraph(library: typeof ort, graph: Graph, opening: Opening): Promise<ort.InferenceSession> {
+  const { cache, provider, folder = tmpdir() } = opening
+  if (cache && provider === 'cpu') {
+    try {
+      return await openCached(library, graph, opening, cache)
+    } catch (error) {
+      if (!cache.onFailure || error instanceof WeightFileError) throw error
+      cache.onFailure(error)
+    }
+  }
+  const work = await mkdtemp(join(folder, 'guided-diffusion-graph-'))
+  try {
+    return await createSession(
+      library,
+      graph,
+      { ...sessionOptions(opening), graphOptimizationLevel: 'all' },
+      work,
+    )
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** A session of a graph whose weights lie in files: the model is handed over in memory. @param work for other weights. */
+async function createSession(
   library: typeof ort,
   graph: Graph,
-  { provider, threads, folder }: OnnxRuntimeNodeOptions & { threads: number; provider: string },
-): Promise<GraphSession> {
-  const files = await modelFiles(graph, folder)
-  const session = await library.InferenceSession.create(files.model, {
-    executionProviders: [provider],
-    intraOpNumThreads: threads,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  }).finally(() => files.release())
-  const { inputs, outputs } = graph
+  options: ort.InferenceSession.SessionOptions,
+  work: string,
+): Promise<ort.InferenceSession> {
+  const path = resolve(work, 'weights.bin')
+  // the runtime takes files below one folder only
+  const { root } = parse(path)
+  const places = await placeConstants(graph, { path, stays: (place) => parse(place.path).root === root })
+  const external = (initializer: Initializer) => {
+    const place = places.get(initializer)
+    if (!place) return undefined
+    const location = relative(root, place.path).replaceAll('\\', '/')
+    return { location, offset: place.offset, length: place.length }
+  }
+  const { session = {} } = (options.extra ?? {}) as { session?: Record<string, string> }
+  const extra = { session: { ...session, model_external_initializers_file_folder_path: root } }
+  const model = Buffer.concat(onnxModel(graph, { external }))
+  return library.InferenceSession.create(model, { ...options, extra })
+}
+
+/** To be raised whenever entries of before must not be used any more. */
+const cacheVersion = 1
+
+async function openCached(
+  library: typeof ort,
+  graph: Graph,
+  opening: Opening,
+  cache: GraphCacheOptions,
+): Promise<ort.InferenceSession> {
+  const files = filesOf(graph)
+  const states = await Promise.all(files.map(fileState))
+  const { common, node } = library.env.versions
+  const facts = [
+    cacheVersion,
+    common,
+    node,
+    await machineIdentity(),
+    await graphIdentity(graph, cache.folder),
+  ]
+  const key = digest(JSON.stringify(facts))
+  const make = () =>
+    makeEntry(cache, key, async (folder) => {
+      await writeOptimized(library, graph, opening, folder)
+      const now = await Promise.all(files.map(fileState))
+      const changed = files.find((_, i) => now[i] !== states[i])
+      if (changed === undefined) return
+      throw new WeightFileError({
+        file: changed,
+        problem: 'changed while a graph was made of it',
+        advice: 'Leave files of weights as they are while they are in use.',
+      })
+    })
+  const create = (entry: string) =>
+    library.InferenceSession.create(join(entry, modelName), {
+      ...sessionOptions(opening),
+      graphOptimizationLevel: 'disabled',
+    })
+  const found = await findEntry(cache, key)
+  if (found) {
+    try {
+      return await create(found)
+    } catch {
+      // another process took it away meanwhile, or it is damaged in a way that its sizes do not show
+      await removeEntry(cache, key)
+    }
+  }
+  return create(await make())
+}
+
+/** The graph as the runtime optimises it for this machine, and its weights as they are then used. */
+async function writeOptimized(
+  library: typeof ort,
+  graph: Graph,
+  opening: Opening,
+  folder: string,
+): Promise<void> {
+  const work = `${folder}.${randomUUID()}.part`
+  await mkdir(work)
+  const session = {
+    optimized_model_external_initializers_file_name: 'weights.bin',
+    optimized_model_external_initializers_min_size_in_bytes: '1024',
+  }
+  try {
+    const made = await createSession(
+      library,
+      graph,
+      {
+        ...sessionOptions(opening),
+        graphOptimizationLevel: 'all',
+        optimizedModelFilePath: join(folder, modelName),
+        extra: { session },
+      },
+      work,
+    )
+    await made.release()
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+function graphSession(
+  library: typeof ort,
+  { inputs, outputs }: Graph,
+  session: ort.InferenceSession,
+): GraphSession {
   return {
     run: async (arrays) => {
       const feeds: Record<string, ort.Tensor> = {}

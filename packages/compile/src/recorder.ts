@@ -1,10 +1,11 @@
 /** Registers the recording kernels: what an operation of TensorFlow.js becomes in a graph. */
 import * as tf from '@tensorflow/tfjs-core'
 import { UntraceableOperationError } from './errors.ts'
-import type { GraphBuilder } from './graph.ts'
+import { type GraphBuilder, sizeOf } from './graph.ts'
 import { kernels } from './kernels/all.ts'
 import {
   backendName,
+  type Constant,
   calledAt,
   type Operand,
   type Recorded,
@@ -92,6 +93,8 @@ function fold(
   attrs: tf.NamedAttrMap,
   inputs: tf.NamedTensorInfoMap,
 ): Folded | undefined {
+  const renamed = reshaped(name, Object.values(operands), attrs)
+  if (renamed) return { many: false, recorded: [{ kind: 'constant', constant: renamed }] }
   const kernel = tf.getKernel(name, recording.home.name)
   if (!kernel) return undefined
   const onHome = Object.fromEntries(
@@ -110,6 +113,16 @@ function fold(
   const infos = Array.isArray(result) ? result : [result]
   const recorded = infos.map((info) => ({ kind: 'constant' as const, constant: recording.folded(info) }))
   return { many: Array.isArray(result), recorded }
+}
+
+/** A constant that lies in a file, in another shape: it need not be read for that. */
+function reshaped(name: string, [operand]: readonly Operand[], attrs: tf.NamedAttrMap): Constant | undefined {
+  const constant = operand?.constant
+  if (!constant?.isStored) return undefined
+  if (name === 'Identity') return constant
+  if (name !== 'Reshape') return undefined
+  const shape = tf.util.inferFromImplicitShape(attrs.shape as number[], sizeOf(constant.shape))
+  return { ...constant, shape }
 }
 
 const homeInfo = (operand: Operand | undefined) =>

@@ -4,7 +4,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { UntraceableOperationError } from './errors.ts'
-import type { ElementArray, ElementType, GraphBuilder } from './graph.ts'
+import type { ElementArray, ElementType, GraphBuilder, Origin } from './graph.ts'
+import { originOf } from './origin.ts'
+import { readStored, type StoredArray, storedArray } from './stored-tensor.ts'
 import { shapeOf, type View, viewOf } from './view.ts'
 
 export const backendName = 'guided-diffusion-trace'
@@ -20,6 +22,10 @@ export interface Constant {
   readonly type: ElementType
   /** State-dict name of a weight. */
   readonly label?: string | undefined
+  /** The array that it has the numbers of, if it is a weight. */
+  readonly origin?: Origin | undefined
+  /** Whether its numbers are on no backend that computes. */
+  readonly isStored?: boolean
   /** The tensor on the home backend. */
   home(): tf.TensorInfo
   read(): ElementArray
@@ -67,8 +73,9 @@ export class Recording {
       type: constant.type,
       constant,
       get view() {
-        const { type, label } = constant
-        return viewOf(graph.initializer(key, { type, shape: info.shape, label }, () => constant.read()))
+        const { type, label, origin } = constant
+        const facts = { type, shape: info.shape, label, origin }
+        return viewOf(graph.initializer(key, facts, () => constant.read()))
       },
     }
   }
@@ -130,19 +137,45 @@ export class Recording {
   #foreign(info: tf.TensorInfo): Constant {
     const found = this.#constants.get(info.dataId)
     if (found) return found
-    const constant = this.#onHome(info)
+    const stored = storedArray(info.dataId)
+    const constant = stored ? this.#stored(info, stored) : this.#onHome(info)
     this.#constants.set(info.dataId, constant)
     return constant
   }
 
-  #onHome(info: tf.TensorInfo): Constant {
+  #stored(info: tf.TensorInfo, stored: StoredArray): Constant {
     const { backend } = this.home
+    const read = () => readStored(stored)
+    let atHome: tf.TensorInfo | undefined
     return {
       shape: info.shape,
       type: elementType(info.dtype),
       label: this.#labels.get(info.dataId),
+      origin: originOf(stored.array, stored.shape, stored.order),
+      isStored: true,
+      home: () => {
+        if (!atHome) {
+          const values = read() as Float32Array
+          atHome = { ...info, dataId: backend.write(values, info.shape, info.dtype) }
+          this.#owned.push(atHome)
+        }
+        return atHome
+      },
+      read,
+    }
+  }
+
+  #onHome(info: tf.TensorInfo): Constant {
+    const { backend } = this.home
+    const label = this.#labels.get(info.dataId)
+    const read = () => elements(backend.readSync(info.dataId) as tf.TypedArray, info.dtype)
+    return {
+      shape: info.shape,
+      type: elementType(info.dtype),
+      label,
+      origin: label === undefined ? undefined : originOf({ read }, info.shape),
       home: () => info,
-      read: () => elements(backend.readSync(info.dataId) as tf.TypedArray, info.dtype),
+      read,
     }
   }
 }

@@ -8,7 +8,9 @@
  *
  * Axes of length 1 never appear in a view; axes of a value that no view names have length 1.
  */
+import { commonFactors, partition } from './factors.ts'
 import { type GraphBuilder, sizeOf, type Value } from './graph.ts'
+import { transposedOrigin } from './origin.ts'
 import { permute } from './permute.ts'
 
 export interface View {
@@ -43,8 +45,8 @@ export function reshapeValue(graph: GraphBuilder, value: Value, shape: readonly 
     return value
   const constant = graph.constantOf(value)
   if (constant) {
-    const { label, read } = constant
-    return graph.initializer(`${value.name} as ${shape}`, { type: value.type, shape, label }, read)
+    const { label, origin, read } = constant
+    return graph.initializer(`${value.name} as ${shape}`, { type: value.type, shape, label, origin }, read)
   }
   return graph.node('Reshape', [value, graph.integers(shape)], { shape })
 }
@@ -59,7 +61,8 @@ export function transposeValue(graph: GraphBuilder, value: Value, order: readonl
   if (constant) {
     const { label, read } = constant
     const key = `${value.name} by ${order}`
-    return graph.initializer(key, { type: value.type, shape, label }, () =>
+    const origin = constant.origin && transposedOrigin(constant.origin, value.shape, order)
+    return graph.initializer(key, { type: value.type, shape, label, origin }, () =>
       permute(read(), value.shape, order),
     )
   }
@@ -103,44 +106,6 @@ export function refine(
     }
   }
   return splitAxes(graph, view, splits)
-}
-
-/** Cuts `fine` into runs whose products are the entries of `coarse`. */
-function partition(coarse: readonly number[], fine: readonly number[]): number[][] | undefined {
-  const runs: number[][] = []
-  let next = 0
-  for (const length of coarse) {
-    const run: number[] = []
-    let product = 1
-    while (product < length && next < fine.length) {
-      const part = fine[next++] as number
-      run.push(part)
-      product *= part
-    }
-    if (product !== length) return undefined
-    runs.push(run)
-  }
-  return next === fine.length ? runs : undefined
-}
-
-/** The coarsest lengths that both lists can be cut into; undefined where one's borders cross the other's. */
-export function commonFactors(a: readonly number[], b: readonly number[]): number[] | undefined {
-  const factors: number[] = []
-  const [left, right] = [[...a], [...b]]
-  while (left.length > 0 && right.length > 0) {
-    const [x, y] = [left[0] as number, right[0] as number]
-    const part = Math.min(x, y)
-    if (x % part !== 0 || y % part !== 0) return undefined
-    factors.push(part)
-    for (const [list, length] of [
-      [left, x],
-      [right, y],
-    ] as const) {
-      if (length === part) list.shift()
-      else list[0] = length / part
-    }
-  }
-  return left.length === 0 && right.length === 0 ? factors : undefined
 }
 
 /**

@@ -1,0 +1,118 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import '@tensorflow/tfjs-backend-cpu'
+import { originOf, transposedOrigin } from './origin.ts'
+import { permute } from './permute.ts'
+import { storedWeights } from './stored-weights.ts'
+import { trace } from './trace.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-stored-'))
+const path = join(folder, 'weights.safetensors')
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const shapes = { conv: [4, 3, 3, 3], linear: [5, 4], sequence: [8, 4, 1], bias: [4] }
+const numbers = (shape: readonly number[]) =>
+  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + shape.length))
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+  let end = 0
+  const header: Record<string, unknown> = { __metadata__: { made: 'by hand' } }
+  for (const [name, shape] of Object.entries(shapes)) {
+    const begin = end
+    end += 4 * numbers(shape).length
+    header[name] = { dtype: 'F32', shape, data_offsets: [begin, end] }
+  }
+  header.half = { dtype: 'F16', shape: [0], data_offsets: [end, end] }
+  const text = Buffer.from(JSON.stringify(header))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(text.length))
+  const data = Object.values(shapes).map((shape) => Buffer.from(numbers(shape).buffer))
+  await writeFile(path, Buffer.concat([length, text, ...data]))
+})
+
+const wanted = {
+  conv: { name: 'conv', order: [2, 3, 1, 0] },
+  linear: { name: 'linear', order: [1, 0] },
+  sequence: { name: 'sequence', order: [1, 0] },
+  bias: { name: 'bias' },
+}
+
+test('a stored tensor has the numbers of the file, in the order that was asked for, and computes like any other', async () => {
+  const { conv, linear, sequence, bias } = (await storedWeights(path, wanted)) as Record<string, tf.Tensor>
+  expect([conv?.shape, linear?.shape, sequence?.shape, bias?.shape]).toEqual([
+    [3, 3, 3, 4],
+    [4, 5],
+    [4, 8],
+    [4],
+  ])
+  const turned = tf.transpose(tf.tensor2d(numbers([5, 4]), [5, 4]))
+  expect(await linear?.data()).toEqual(turned.dataSync())
+  const sum = tf.add(tf.matMul(linear as tf.Tensor2D, linear as tf.Tensor2D, true), 0)
+  expect(sum.dataSync()).toEqual(tf.matMul(turned, turned, true).dataSync())
+  expect(await bias?.data()).toEqual(numbers([4]))
+})
+
+test('a graph knows which weights lie as their file has them', async () => {
+  const weights = (await storedWeights(path, wanted)) as Record<
+    'conv' | 'linear' | 'sequence' | 'bias',
+    tf.Tensor
+  >
+  const graph = trace(
+    ({ x }) => {
+      const image = tf.add(tf.conv2d(x as tf.Tensor4D, weights.conv as tf.Tensor4D, 1, 'same'), weights.bias)
+      const rows = tf.reshape(image, [4, 4]) as tf.Tensor2D
+      const wide = tf.matMul(tf.reshape(image, [4, 4]) as tf.Tensor2D, weights.sequence as tf.Tensor2D)
+      return { narrow: tf.matMul(rows, weights.linear as tf.Tensor2D), wide }
+    },
+    { x: { shape: [1, 2, 2, 3], dtype: 'float32' } },
+    { weights },
+  )
+  const order = new Map(
+    graph.initializers.flatMap(({ label, origin }) => (label ? [[label, origin?.order]] : [])),
+  )
+  expect(order.get('conv')).toEqual([0, 1, 2, 3])
+  expect(order.get('bias')).toEqual([0])
+  for (const { label, origin, value, read } of graph.initializers) {
+    if (!label || !origin) continue
+    expect(origin.array.place?.path).toBe(path)
+    const direct = permute(origin.array.read(), origin.shape, origin.order)
+    expect([value.name, [...read()]]).toEqual([value.name, [...direct]])
+  }
+})
+
+test('the origin of transposed numbers follows axes that were merged and split', () => {
+  const array = { read: () => Float32Array.from({ length: 24 }, (_, i) => i) }
+  const start = originOf(array, [2, 3, 1, 4])
+  // seen as [6, 4], turned to [4, 6], seen as [4, 2, 3], turned to [3, 4, 2]
+  const first = transposedOrigin(start, [6, 4], [1, 0])
+  const second = first && transposedOrigin(first, [4, 2, 3], [2, 0, 1])
+  const direct = permute(permute(array.read(), [6, 4], [1, 0]), [4, 2, 3], [2, 0, 1])
+  expect(second && permute(array.read(), second.shape, second.order)).toEqual(direct)
+  // [4, 6] cut as [8, 3] crosses the border
+  expect(first && transposedOrigin(first, [3, 8], [1, 0])).toBeUndefined()
+})
+
+test('files and tensors that will not do are named', async () => {
+  const all = (name: string) => storedWeights(path, { w: { name } })
+  await expect(all('other')).rejects.toThrow(`${path} has no tensor other.`)
+  await expect(all('half')).rejects.toThrow(`${path} holds half as F16, not F32.`)
+  const damaged = join(folder, 'damaged.safetensors')
+  for (const [content, problem] of [
+    ['', 'it has no header'],
+    ['\xff\xff\xff\xff\0\0\0\0{}', 'it has no header'],
+    ['\x02\0\0\0\0\0\0\0[]', 'it has no tensors'],
+    ['\x02\0\0\0\0\0\0\0{{', 'it has a header that is not JSON'],
+  ] as const) {
+    await writeFile(damaged, Buffer.from(content, 'latin1'))
+    await expect(storedWeights(damaged, {})).rejects.toThrow(problem)
+  }
+  await writeFile(damaged, await import('node:fs/promises').then(({ readFile }) => readFile(path)))
+  const weights = await storedWeights(damaged, { w: { name: 'bias' } })
+  await truncate(damaged, 100)
+  await expect(storedWeights(damaged, wanted)).rejects.toThrow('is no whole safetensors file')
+  expect(() => weights.w?.dataSync()).toThrow('is shorter than it was when it was opened')
+})
