@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { failure, program } from '../testing/program.ts'
+import { failure, program, spawnedProgram } from '../testing/program.ts'
 
 /** Names under "Commands:" in a help text, up to the empty line that ends the list. */
 const subcommands = (help: string) =>
@@ -23,6 +23,14 @@ describe('help', () => {
   test('without arguments the program prints what it can do', async () => {
     expect(await program([])).toEqual({ code: 0, stdout: helps.get(''), stderr: '' })
   })
+
+  test.each(['', '--version', 'train', 'sample --help', 'smaple', 'sample --eta 2', 'info nothing.pt'])(
+    'a process of its own gives the same: %s',
+    async (line) => {
+      const args = line.split(' ').filter(Boolean)
+      expect(await program(args)).toEqual(await spawnedProgram(args))
+    },
+  )
 
   test('there is a help for each command, those of train included', () => {
     const expected = ['demo', 'doctor', 'info', 'sample', 'train', 'train classifier', 'train denoiser']
@@ -59,7 +67,7 @@ test('the version is that of the package', async () => {
 })
 
 describe('a line that cannot be understood', () => {
-  test.concurrent.each([
+  test.each([
     [
       'smaple',
       "error: unknown command 'smaple' (Did you mean sample?). guided-diffusion --help lists what there is.",

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect } from 'vitest'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const hostFile = fileURLToPath(new URL('./program-host.mjs', import.meta.url))
 
 /** What came of a run of the program. */
 export interface Outcome {
@@ -14,8 +15,21 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs the built program as a user would, in a folder. */
-export function program(args: readonly string[], { cwd }: { cwd?: string } = {}): Promise<Outcome> {
+/**
+ * Runs the built program in a folder, in a process that all runs of a test file share: nothing is started and loaded
+ * anew, which takes longer than most of what is tested. One run at a time. See `program-host.mjs`.
+ */
+export function program(
+  args: readonly string[],
+  { cwd = process.cwd() }: { cwd?: string } = {},
+): Promise<Outcome> {
+  const run = last.then(() => hosted(args, cwd))
+  last = run.catch(() => {})
+  return run
+}
+
+/** Runs it as a user would, in a process of its own. */
+export function spawnedProgram(args: readonly string[], { cwd }: { cwd?: string } = {}): Promise<Outcome> {
   return outcome(start(args, cwd))
 }
 
@@ -50,6 +64,28 @@ export async function failure(args: readonly string[], options: { cwd?: string }
   return lines[0] as string
 }
 
+let host: ChildProcess | undefined
+let last: Promise<unknown> = Promise.resolve()
+afterAll(() => host?.kill())
+
+function hosted(args: readonly string[], cwd: string): Promise<Outcome> {
+  host ??= fork(hostFile, { execArgv: [], env: environment(), stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const child = host
+  return new Promise((resolve, reject) => {
+    const ended = () => {
+      host = undefined
+      reject(new Error(`The program ended the process that it ran in: ${args.join(' ')}`))
+    }
+    child.once('exit', ended)
+    child.once('message', (message: Outcome | { readonly fault: string }) => {
+      child.off('exit', ended)
+      if ('fault' in message) reject(new Error(message.fault))
+      else resolve(message)
+    })
+    child.send({ args, cwd })
+  })
+}
+
 /** A folder that goes away with the tests of the file. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-cli-'))
@@ -58,8 +94,16 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 function start(args: readonly string[], cwd = process.cwd()): ChildProcess {
+  return spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...env } = process.env
-  return spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  return env
 }
 
 function outcome(child: ChildProcess): Promise<Outcome> {

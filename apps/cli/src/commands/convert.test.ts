@@ -3,20 +3,21 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { openWeights, readWeights, toFloat32 } from '@guided-diffusion/checkpoints'
 import { expect, test } from 'vitest'
-import { failure, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 
 const cwd = await temporaryFolder()
 const { resolve } = createRequire(import.meta.url)
 const vector = (name: string) => resolve(`@guided-diffusion/tooling/golden/vectors/${name}`)
 
-async function convert(...args: string[]) {
-  const { code, stdout, stderr } = await program(['convert', ...args], { cwd })
+async function convert(args: readonly string[], run = program) {
+  const { code, stdout, stderr } = await run(['convert', ...args], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('converting') })
   return stdout.trim()
 }
 
 test('a PyTorch file becomes safetensors: every dtype, every number', async () => {
-  expect(await convert(vector('checkpoints/ckpt_odd.pt'), '--to', 'odd.safetensors')).toBe('odd.safetensors')
+  const args = [vector('checkpoints/ckpt_odd.pt'), '--to', 'odd.safetensors']
+  expect(await convert(args, spawnedProgram)).toBe('odd.safetensors')
   const expected = await readWeights(vector('checkpoints/ckpt_odd.pt'))
   const actual = await readWeights(join(cwd, 'odd.safetensors'))
   expect([...actual.tensors.keys()].sort()).toEqual([...expected.tensors.keys()].sort())
@@ -24,7 +25,7 @@ test('a PyTorch file becomes safetensors: every dtype, every number', async () =
 })
 
 test('in half precision, and only a part', async () => {
-  await convert(vector('checkpoint-zip.pt'), '--to', 'half.safetensors', '--dtype', 'float16')
+  await convert([vector('checkpoint-zip.pt'), '--to', 'half.safetensors', '--dtype', 'float16'])
   const expected = await readWeights(vector('checkpoint-zip.pt'))
   const half = await readWeights(join(cwd, 'half.safetensors'))
   for (const [name, tensor] of expected.tensors) {
@@ -37,7 +38,7 @@ test('in half precision, and only a part', async () => {
     )
     expect(worst).toBeLessThanOrEqual(2 ** -25)
   }
-  await convert(vector('checkpoints/ckpt_nested.pt'), '--under', 'model', '--to', 'part.safetensors')
+  await convert([vector('checkpoints/ckpt_nested.pt'), '--under', 'model', '--to', 'part.safetensors'])
   const part = await openWeights(join(cwd, 'part.safetensors'))
   await part.close()
   const whole = await openWeights(vector('checkpoints/ckpt_nested.pt'), { under: 'model' })

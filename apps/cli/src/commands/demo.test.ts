@@ -2,13 +2,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode } from 'fast-png'
 import { expect, test } from 'vitest'
-import { failure, interrupted, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, interrupted, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 
 const cwd = await temporaryFolder()
 
 test('demo writes a picture with ten rows and a column for each γ, and tells how sure the classifier is', async () => {
-  const args = ['demo', '--scales', '0,8', '--steps', '5', '--engine', 'wasm', '--out', 'folder/guidance.png']
-  const { code, stdout, stderr } = await program(args, { cwd })
+  const args = ['demo', '--scales', '0,8', '--steps', '3', '--engine', 'wasm', '--out', 'folder/guidance.png']
+  const { code, stdout, stderr } = await spawnedProgram(args, { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
   const [, without, strong] =
     /^how sure the classifier is of the wanted class:\n {2}γ = 0 +(\d+)%\n {2}γ = 8 +(\d+)%\n\S+folder\/guidance\.png, made in \d+s\n$/.exec(

@@ -1,6 +1,6 @@
 import os from 'node:os'
 import { expect, test } from 'vitest'
-import { program } from '../../testing/program.ts'
+import { program, spawnedProgram } from '../../testing/program.ts'
 
 interface Report {
   readonly node: string
@@ -11,7 +11,7 @@ interface Report {
   readonly engines: readonly { name: string; available: boolean; trains?: boolean; needs: string }[]
 }
 
-const [text, json] = await Promise.all([program(['doctor']), program(['doctor', '--json'])])
+const [text, json] = await Promise.all([spawnedProgram(['doctor']), program(['doctor', '--json'])])
 const report = JSON.parse(json.stdout) as Report
 
 test('doctor tells of the machine, of each engine, and which one is taken', () => {

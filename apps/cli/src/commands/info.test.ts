@@ -71,7 +71,7 @@ describe('info', () => {
     })
   })
 
-  test.concurrent.each([
+  test.each([
     ['checkpoint-zip.pt', 'PyTorch, zip form', '680,677', 'float32'],
     ['checkpoint-legacy.pt', 'PyTorch, form before 1.6', '668,783', 'float32'],
     ['checkpoint-half.pt', 'PyTorch, zip form', '443,057', 'float32 (56), float16 (14)'],

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { failure, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 
 const cwd = await temporaryFolder()
 const name = '128x128_classifier'
@@ -89,7 +89,7 @@ describe('pull', () => {
   test('two programs at once, connections that are cut: one download that goes on, one file', async () => {
     const { url, ranges } = await mirror(file, (_, count) => (count < 3 ? { cut: 60_000_000 } : 'whole'))
     const args = ['models', 'pull', name, '--cache', 'cache', '--mirror', url]
-    const outcomes = await Promise.all([program(args, { cwd }), program(args, { cwd })])
+    const outcomes = await Promise.all([spawnedProgram(args, { cwd }), spawnedProgram(args, { cwd })])
     const path = join('cache', `${name}.pt`)
     for (const { code, stdout } of outcomes) expect([code, stdout]).toEqual([0, `${path}\n`])
     const told = outcomes.map(({ stderr }) => stderr).join('')

@@ -6,14 +6,14 @@ import { bitsPerDimension, describedDiffusion } from '@guided-diffusion/diffusio
 import { loadUNet } from '@guided-diffusion/models'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, expect, test } from 'vitest'
-import { failure, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 import { tinyNetwork, writeIdx, writePngs } from '../../testing/tiny-images.ts'
 
 const cwd = await temporaryFolder()
 const model = join(cwd, 'denoiser/model.safetensors')
 
-async function nll(line: string): Promise<string> {
-  const { code, stdout, stderr } = await program(['nll', ...line.split(' ')], { cwd })
+async function nll(line: string, run = program): Promise<string> {
+  const { code, stdout, stderr } = await run(['nll', ...line.split(' ')], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: ') })
   return stdout.trim()
 }
@@ -62,9 +62,12 @@ test('bits per dimension of the first images, as the library measures them, on w
   tensor.dispose()
   unet.dispose()
   const mean = expected.total.reduce((sum, value) => sum + value, 0) / 5
-  for (const engine of ['wasm', 'onnx']) {
+  for (const [engine, run] of [
+    ['wasm', program],
+    ['onnx', spawnedProgram],
+  ] as const) {
     const line = `--model denoiser/model.safetensors --data labelled --count 5 --batch 2 --respacing 8 --engine ${engine}`
-    const text = await nll(`${line} --out terms-${engine}`)
+    const text = await nll(`${line} --out terms-${engine}`, run)
     const [, value, error] =
       /^([\d.]+) bits per dimension, 5 images, standard error ([\d.]+)$/.exec(text) ?? []
     expect(Number(value) / mean).toBeCloseTo(1, 3)

@@ -58,7 +58,7 @@ test('colour, and classes called after folders', async () => {
 })
 
 const embedded = pretrained.classifier.pathname
-test.concurrent.each([
+test.each([
   [
     '--model denoiser/model.safetensors',
     'error: Guidance needs a classifier, and none was given for this model. Give --classifier FILE, or --scale 0.',

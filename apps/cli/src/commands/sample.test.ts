@@ -5,13 +5,13 @@ import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import { decode } from 'fast-png'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { npzArrays } from '../../testing/npz.ts'
-import { failure, interrupted, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, interrupted, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 
 const cwd = await temporaryFolder()
 const wasm = ['--engine', 'wasm']
 
-async function sample(args: readonly string[]) {
-  const { code, stdout, stderr } = await program(['sample', ...args, ...wasm], { cwd })
+async function sample(args: readonly string[], run = program) {
+  const { code, stdout, stderr } = await run(['sample', ...args, ...wasm], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
   return stdout.trim()
 }
@@ -22,7 +22,7 @@ describe('the embedded model', () => {
   const image = (n: number) => pixels.subarray(n * 784, (n + 1) * 784)
 
   test('an npz holds images and labels as the reference code writes them', async () => {
-    expect(await sample([...args, '--out', 'a.npz'])).toBe('a.npz')
+    expect(await sample([...args, '--out', 'a.npz'], spawnedProgram)).toBe('a.npz')
     const { arr_0, arr_1, ...others } = await npzArrays(join(cwd, 'a.npz'))
     expect(others).toEqual({})
     expect(arr_0).toMatchObject({ dtype: 'uint8', shape: [3, 28, 28, 1] })
@@ -121,7 +121,7 @@ describe('what cannot be done is said before it begins', () => {
     await writeFile(join(cwd, 'page.pt'), '<!DOCTYPE html><title>Not found</title>')
   })
 
-  test.concurrent.each([
+  test.each([
     [
       '--classes sneaker,boat',
       'error: There is no class "boat". Choose among t-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle-boot, or all.',

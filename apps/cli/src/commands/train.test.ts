@@ -2,7 +2,7 @@ import { appendFile, cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWeights, toFloat32 } from '@guided-diffusion/checkpoints'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { failure, interrupted, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, interrupted, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 import { tinyNetwork, writeIdx } from '../../testing/tiny-images.ts'
 
 const cwd = await temporaryFolder()
@@ -25,8 +25,8 @@ async function values(out: string): Promise<number[]> {
   return [...tensors.values()].flatMap((tensor) => [...toFloat32(tensor)])
 }
 
-async function train(args: readonly string[]) {
-  const outcome = await program(['train', ...args], { cwd })
+async function train(args: readonly string[], run = program) {
+  const outcome = await run(['train', ...args], { cwd })
   expect(outcome).toMatchObject({ code: 0, stderr: expect.stringContaining('engine: wasm') })
   return outcome
 }
@@ -44,7 +44,7 @@ describe('a run that was stopped and resumed', () => {
     const whole = await train([...denoiser, '--out', 'whole', '--steps', '5'])
     expect(whole.stdout).toBe('whole/model.safetensors\n')
     await train([...denoiser, '--out', 'parts', '--steps', '3'])
-    await train(['denoiser', '--out', 'parts', '--resume', '--steps', '5'])
+    await train(['denoiser', '--out', 'parts', '--resume', '--steps', '5'], spawnedProgram)
     for (const name of ['state.safetensors', 'model.safetensors', 'config.json'])
       expect((await file('parts', name)).equals(await file('whole', name))).toBe(true)
     const told = (lines: Record<string, unknown>[]) => lines.map(({ samplesPerSecond: _, ...facts }) => facts)
@@ -89,7 +89,7 @@ describe('a run that was stopped and resumed', () => {
     expect((await file('whole', 'state.safetensors')).equals(before)).toBe(true)
   })
 
-  test.concurrent.each([
+  test.each([
     [
       'denoiser --data data --out whole',
       'error: whole holds a training run already. Go on with it by --resume, or name another folder.',
@@ -186,7 +186,7 @@ describe('a fresh run', () => {
     expect(lines[1]?.accuracy).toBeGreaterThan(0.6)
   })
 
-  test.concurrent.each([
+  test.each([
     ['denoiser --out x', 'error: There is nothing to train on. Name a folder of images by --data.'],
     [
       'denoiser --data nowhere --out x',

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWeights, saveNpz, type WeightTensor } from '@guided-diffusion/checkpoints'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { failure, program, temporaryFolder } from '../../testing/program.ts'
+import { failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 import { tinyNetwork, writeIdx } from '../../testing/tiny-images.ts'
 import { writeUpsampler } from '../../testing/tiny-upsampler.ts'
 
@@ -10,8 +10,8 @@ const cwd = await temporaryFolder()
 const wasm = ['--engine', 'wasm']
 const array = async (name: string, key = 'arr_0') => (await readWeights(join(cwd, name))).tensors.get(key)
 
-async function run(line: string) {
-  const { code, stderr } = await program([...line.split(' '), ...wasm], { cwd })
+async function run(line: string, start = program) {
+  const { code, stderr } = await start([...line.split(' '), ...wasm], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
 }
 
@@ -73,7 +73,10 @@ test('pictures of twice the size, with their labels, the same in any batch', asy
   const whole = await array('a.npz')
   expect(whole).toMatchObject({ dtype: 'uint8', shape: [3, 8, 8, 1] })
   expect((await array('a.npz', 'arr_1'))?.data).toEqual(BigInt64Array.of(2n, 0n, 1n))
-  await run('upsample --model up.safetensors --input small.npz --steps 3 --batch 2 --out b.npz')
+  await run(
+    'upsample --model up.safetensors --input small.npz --steps 3 --batch 2 --out b.npz',
+    spawnedProgram,
+  )
   expect(await array('b.npz')).toEqual(whole)
   await run('upsample --model up.safetensors --input small.npz --steps 3 --count 2 --out c.npz')
   expect((await array('c.npz'))?.data).toEqual(whole?.data.slice(0, 128))
