@@ -22,9 +22,9 @@ import { openWeights } from './open-weights.ts'
  *   GUIDED_DIFFUSION_FUZZ_CASES=1000000 GUIDED_DIFFUSION_FUZZ_SEED=7 vitest run src/fuzz.test.ts
  */
 
-const cases = Number(process.env.GUIDED_DIFFUSION_FUZZ_CASES ?? 12_000)
+const cases = Number(process.env.GUIDED_DIFFUSION_FUZZ_CASES ?? 100_000)
 const seed = Number(process.env.GUIDED_DIFFUSION_FUZZ_SEED ?? 1)
-const chunk = 2_000
+const chunk = 10_000
 
 const named = [
   MalformedFileError,
