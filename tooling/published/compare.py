@@ -1,11 +1,12 @@
 """Repeats a run of trace.mjs with PyTorch, on the same files, and compares.
 
-    python tooling/published/compare.py TRACE.safetensors [--tolerance 1e-3]
+    python tooling/published/compare.py TRACE.safetensors [--pictures SAMPLES.npz] [--tolerance 1e-3]
 
 Networks are those of tooling/bench/pytorch/adm.py, the process is written out here after Ho et al. (2020), Nichol &
 Dhariwal (2021) and Dhariwal & Nichol (2021); PyTorch's own `torch.load` reads the checkpoints. The noise is taken from
 the trace; everything else is computed anew. Prints the relative error |ours - PyTorch's| / |PyTorch's| (2-norms) after
-every step and exits with 1 where one is above the tolerance.
+every step and exits with 1 where one is above the tolerance. With `--pictures`, the bytes that the command-line program
+wrote are compared with those of PyTorch's last x too: none may differ by more than 1.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from torch.nn import functional as F
@@ -144,6 +146,7 @@ def relative(ours, theirs):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('trace')
+    parser.add_argument('--pictures')
     parser.add_argument('--tolerance', type=float, default=1e-3)
     args = parser.parse_args()
     with safe_open(args.trace, framework='pt') as file:
@@ -198,8 +201,15 @@ def main():
             print(f'{facts["name"]} step {step} (t = {timesteps[step]}): relative error of {told}; |x| {float(x.abs().mean()):.3f}')
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f'PyTorch {torch.__version__}: loaded in {loaded:.1f} s, steps {", ".join(f"{s:.1f}" for s in seconds)} s, peak {peak:.2f} GiB')
-    print(f'largest relative error {worst:.2e}, tolerance {args.tolerance:.0e}: {"equal" if worst < args.tolerance else "DIFFERENT"}')
-    sys.exit(0 if worst < args.tolerance else 1)
+    equal = worst < args.tolerance
+    if args.pictures:
+        written = np.load(args.pictures)['arr_0']
+        bytes_ = ((x + 1) * 127.5).floor().clamp(0, 255).permute(0, 2, 3, 1).numpy().astype(np.int16)
+        distance = np.abs(written.astype(np.int16) - bytes_)
+        equal = equal and distance.max() <= 1
+        print(f'{args.pictures}: {np.count_nonzero(distance)} of {distance.size} bytes differ, by {distance.max()} at most')
+    print(f'largest relative error {worst:.2e}, tolerance {args.tolerance:.0e}: {"equal" if equal else "DIFFERENT"}')
+    sys.exit(0 if equal else 1)
 
 
 def denoiser_size(name):

@@ -1,13 +1,16 @@
 /**
- * Samples a published model by the packages of this project and keeps what a comparison needs: the noise that went in,
- * and x, x̂_0 and the gradient after every step, as float32. `compare.py` repeats the steps with PyTorch.
+ * Samples a published model as the command-line program does (its engine, its noise) and keeps what a comparison needs:
+ * the noise that went in, and x, x̂_0 and the gradient after every step, as float32. `compare.py` repeats the steps with
+ * PyTorch.
  *
  *   node tooling/published/trace.mjs FILE.pt TRACE.safetensors [--classifier FILE.pt] [--scale 1] [--steps 3]
- *     [--labels 207] [--low-size 64] [--seed 1] [--engine tensorflow]
+ *     [--labels 207,88] [--input SMALL.npz] [--seed 1] [--engine onnx]
  *
- * The packages are those of the command-line program, built. For an upsampler a small picture is made from the seed.
+ * `apps/cli` must be built. `sample --classes 207,88 --count 2 --seed 1` makes the same pictures; for an upsampler
+ * `upsample --input SMALL.npz`, whose labels are taken.
  */
 import { createRequire } from 'node:module'
+import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const { values: options, positionals } = parseArgs({
@@ -17,9 +20,9 @@ const { values: options, positionals } = parseArgs({
     scale: { type: 'string', default: '1' },
     steps: { type: 'string', default: '3' },
     labels: { type: 'string', default: '207' },
-    'low-size': { type: 'string' },
+    input: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    engine: { type: 'string', default: 'tensorflow' },
+    engine: { type: 'string', default: 'onnx' },
   },
 })
 const [path, out] = positionals
@@ -30,96 +33,99 @@ if (!out) {
   process.exit(2)
 }
 
-const { resolve } = createRequire(new URL('../../apps/cli/package.json', import.meta.url))
+const program = new URL('../../apps/cli/', import.meta.url)
+const { resolve } = createRequire(new URL('package.json', program))
 const load = (name) => import(resolve(name))
-const { openWeights, saveSafetensors } = await load('@guided-diffusion/checkpoints')
+const { openWeights, readWeights, saveSafetensors } = await load('@guided-diffusion/checkpoints')
 const { inferNetwork, loadSuperResolutionUNet, loadUNet, publishedModels, recognizePublished } =
   await load('@guided-diffusion/models')
 const { loadClassifier } = await load('@guided-diffusion/classifier')
-const { ddpm, describedDiffusion, sample } = await load('@guided-diffusion/diffusion')
-const { classifierGuidance } = await load('@guided-diffusion/guidance')
-const { normal, streamOf } = await load('@guided-diffusion/random')
-const { startBackend } = await load('@guided-diffusion/backends')
+const { ddpm, describedDiffusion, initialNoise, sample, stepNoise } = await load(
+  '@guided-diffusion/diffusion',
+)
+const { classifierGuidance, unconditional } = await load('@guided-diffusion/guidance')
 const tf = await load('@tensorflow/tfjs-core')
+const { startEngine } = await import(new URL('dist/engine.js', program))
 
-const driver = await load(`@guided-diffusion/backends/${options.engine}`)
-const engine = await startBackend([driver[options.engine]()])
+const engine = await startEngine(options.engine)
 
 const reader = await openWeights(path)
 const shapes = new Map([...reader.tensors].map(([name, { shape }]) => [name, shape]))
 await reader.close()
-const [name] = recognizePublished(shapes)
+const names = recognizePublished(shapes)
+const name = names.find((each) => basename(path).startsWith(each)) ?? names[0]
+if (!name) throw new Error(`${path} has not the names and shapes of a published checkpoint.`)
 const { kind, config } = inferNetwork(shapes)
 const { size, classes } = config
+const upscales = kind === 'super-resolution'
+if (upscales && !options.input) throw new Error('An upsampler needs --input SMALL.npz, as sample writes it.')
 
 const began = performance.now()
-const network = kind === 'unet' ? await loadUNet(path) : await loadSuperResolutionUNet(path)
+const network = upscales ? await loadSuperResolutionUNet(path) : await loadUNet(path)
 const classifier = options.classifier ? await loadClassifier(options.classifier) : undefined
 const loaded = performance.now()
 
-const seed = Number(options.seed)
-const labels = classes === undefined && !classifier ? [] : options.labels.split(',').map(Number)
+const small = upscales ? (await readWeights(options.input)).tensors : undefined
+const labels = small
+  ? Array.from(small.get('arr_1').data, Number)
+  : classes === undefined && !classifier
+    ? []
+    : options.labels.split(',').map(Number)
 const count = Math.max(1, labels.length)
+const seed = Number(options.seed)
+// the program gives upsampled pictures noise of their own
+const samples = Array.from({ length: count }, (_, i) => (upscales ? 2 ** 32 : 0) + i)
+const shape = [size, size, 3]
 const diffusion = describedDiffusion(publishedModels[name].diffusion, options.steps)
+
 const tensors = new Map()
-const keep = (key, shape, data) =>
-  tensors.set(key, { dtype: 'float32', shape, data: Float32Array.from(data) })
-const noiseOf = (stream, side = size) => {
-  const shape = [count, side, side, 3]
-  const values = new Float32Array(count * side * side * 3)
-  for (let i = 0; i < count; i++)
-    values.set(
-      normal({ seed, stream: streamOf(stream), index: i }, values.length / count),
-      (i * values.length) / count,
-    )
-  return tf.tensor4d(values, shape)
-}
+const keep = async (key, tensor) =>
+  tensors.set(key, {
+    dtype: 'float32',
+    shape: tensor.shape,
+    data: Float32Array.from(await tensor.data()),
+  })
 
 let low
-if (kind === 'super-resolution') {
-  const side = Number(options['low-size'] ?? size / 4)
-  low = tf.tidy(() => tf.tanh(noiseOf('published: small picture', side)))
-  keep('low', low.shape, await low.data())
+if (small) {
+  const { shape: all, data } = small.get('arr_0')
+  low = tf.tensor4d(
+    Float32Array.from(data, (value) => value / 127.5 - 1),
+    all,
+  )
+  await keep('low', low)
 }
-const start = noiseOf('published: x_T')
-keep('start', start.shape, await start.data())
+const start = initialNoise(seed, samples, shape)
+await keep('start', start)
+for (let t = 1; t < diffusion.schedule.steps; t++) {
+  const noise = stepNoise(seed, samples, t, shape)
+  await keep(`noise.${t}`, noise)
+  noise.dispose()
+}
 
-// a network that is not told the class gets none, whatever the classifier is told
-const forward = (x, t, y) => network.forward(x, t, classes === undefined ? undefined : y)
-const denoiser = low ? network.upscaling(low) : { forward }
+const steps = await engine.steps([network.parameters, ...(classifier ? [classifier.parameters] : [])])
 const times = []
 let last = performance.now()
 for await (const step of sample({
   diffusion,
-  denoiser,
+  denoiser: low ? network.upscaling(low) : classes === undefined ? unconditional(network) : network,
   sampler: ddpm(),
   ...(classifier ? { guidance: classifierGuidance(classifier, { scale: Number(options.scale) }) } : {}),
-  shape: [size, size, 3],
+  shape,
   seed,
-  start,
+  samples,
   ...(labels.length > 0 ? { labels } : {}),
-  noise: (t) => {
-    const noise = noiseOf(`published: step ${t}`)
-    keep(`noise.${t}`, noise.shape, noise.dataSync())
-    return noise
-  },
+  ...(steps ? { execute: steps.execute } : {}),
 })) {
-  keep(`x.${step.t}`, step.x.shape, await step.x.data())
-  keep(`xStart.${step.t}`, step.xStart.shape, await step.xStart.data())
-  if (step.gradient) keep(`gradient.${step.t}`, step.gradient.shape, await step.gradient.data())
+  await keep(`x.${step.t}`, step.x)
+  await keep(`xStart.${step.t}`, step.xStart)
+  if (step.gradient) await keep(`gradient.${step.t}`, step.gradient)
   times.push((performance.now() - last) / 1000)
   last = performance.now()
   console.error(`step ${step.index + 1}/${step.total}: ${times.at(-1).toFixed(1)} s`)
 }
+await steps?.dispose()
 
-const { maxRSS } = process.resourceUsage()
-const facts = {
-  name,
-  engine: `${engine.name}, ${engine.description}`,
-  loadSeconds: (loaded - began) / 1000,
-  stepSeconds: times,
-  peakBytes: maxRSS * 1024,
-}
 await saveSafetensors(
   out,
   { tensors },
@@ -135,4 +141,8 @@ await saveSafetensors(
     },
   },
 )
-console.log(JSON.stringify(facts, null, 2))
+const told = times.map((seconds) => seconds.toFixed(1)).join(', ')
+console.log(
+  `${name}, ${engine.name}, ${engine.description}: loaded in ${((loaded - began) / 1000).toFixed(1)} s, ` +
+    `steps ${told} s, peak ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)} GiB`,
+)
