@@ -1,0 +1,58 @@
+import { builtIn } from '../plan.ts'
+import { label, model, modelFacts } from '../settings.ts'
+
+/** Samples of the built-in model, one of each class, side by side. */
+const faces = new URL('./classes.png', import.meta.url).href
+
+/** Which class the classifier leans to. */
+export function ClassPicker() {
+  const { classes, classNames } = modelFacts.value
+  if (classes === 0) return <p class="note">This model knows no classes.</p>
+  if (classes > 24) {
+    return (
+      <label class="field wide">
+        <span>Class, 0 to {classes - 1}</span>
+        <input
+          type="number"
+          min={0}
+          max={classes - 1}
+          value={label.value}
+          onInput={({ currentTarget: { valueAsNumber: value } }) => {
+            if (Number.isInteger(value) && value >= 0 && value < classes) label.value = value
+          }}
+        />
+      </label>
+    )
+  }
+  const pictured = model.value.denoiser === builtIn
+  return (
+    <fieldset class="classes">
+      <legend>Lean towards</legend>
+      <div class="class-list">
+        {Array.from({ length: classes }, (_, i) => (
+          <label key={i} class="class">
+            <input
+              type="radio"
+              name="class"
+              value={i}
+              checked={label.value === i}
+              onChange={() => {
+                label.value = i
+              }}
+            />
+            {pictured && (
+              <span
+                class="face"
+                style={{
+                  backgroundImage: `url(${faces})`,
+                  backgroundPositionX: `${(100 * i) / (classes - 1)}%`,
+                }}
+              />
+            )}
+            <span class="name">{classNames[i] ?? i}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  )
+}

@@ -1,0 +1,136 @@
+import { pairPlan } from '../plans.ts'
+import type { StepPicture } from '../protocol.ts'
+import { type Run, runs } from '../runs.ts'
+import { className, count, gamma, label, modelFacts, seed } from '../settings.ts'
+import { ClassPicker } from './class-picker.tsx'
+import { cellPixels, cellProbabilities, noisePixels, pullPixels } from './frame-pixels.ts'
+import { GammaSlider } from './gamma-slider.tsx'
+import { focus, moment } from './instrument-moment.ts'
+import { Picture } from './picture.tsx'
+import { Probabilities } from './probabilities.tsx'
+import { ProblemPanel } from './problem-panel.tsx'
+import { RunSettings } from './run-settings.tsx'
+import { SampleButton } from './sample-button.tsx'
+import { Samples } from './samples.tsx'
+import { Share } from './share.tsx'
+import { Timeline } from './timeline.tsx'
+import { TracePlot } from './trace-plot.tsx'
+
+/** The first figure: one noise, left alone and guided, and everything that happens on the way. */
+export function Instrument() {
+  const run = currentRun()
+  const which = Math.min(focus.value, count.value - 1)
+  const made = run?.frames.length ?? 0
+  const at = moment.value === 'live' ? made : Math.min(moment.value, made)
+  const frame = run?.frames[at - 1]
+  const facts = run?.model ?? modelFacts.value
+  const noise = () => noisePixels(seed.value, which, modelFacts.value.shape)
+  const picture = (cell: number) => (frame ? cellPixels(frame.x, cell, facts.shape) : noise())
+  const foreseen = (cell: number) => frame && cellPixels(frame.xStart, cell, facts.shape)
+  const [free, guided] = [2 * which, 2 * which + 1]
+  const likely = (cell: number) =>
+    frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
+  const name = className(label.value)
+  const pull = frame && pullPixels(frame, guided, facts.shape)
+  return (
+    <section class="figure instrument" id="figure-pair" aria-label="Sampling, alone and guided">
+      <div class="stage">
+        <div class="pair">
+          <figure>
+            <Picture pixels={picture(free)} label={spoken('left alone', frame)} tone="free" />
+            <figcaption>
+              <b class="free">Left alone</b> <span>{verdict(likely(free))}</span>
+            </figcaption>
+          </figure>
+          <figure>
+            <Picture pixels={picture(guided)} label={spoken(`guided towards ${name}`, frame)} tone="guided" />
+            <figcaption>
+              <b class="guided">Guided, γ = {(frame?.gamma ?? gamma.value).toFixed(1)}</b>{' '}
+              <span>{verdict(likely(guided))}</span>
+            </figcaption>
+          </figure>
+        </div>
+        <Timeline made={made} total={run?.total ?? 25} timestep={frame?.timestep} at={at} />
+        <Samples run={run} />
+      </div>
+      <div class="controls">
+        <ClassPicker />
+        <GammaSlider id="gamma" />
+        <SampleButton figure="pair" plan={begin} words="Sample" />
+        <RunSettings />
+        <Share run={run} figure="pair" cell={guided} count={count.value} />
+      </div>
+      <ProblemPanel figure="pair" again={begin} />
+      <div class="readings">
+        <div class="reading foreseen">
+          <h3>
+            What it foresees, <i>x̂₀</i>
+          </h3>
+          <div class="tiles">
+            <Picture pixels={foreseen(free)} label="Predicted picture, left alone" tone="free" />
+            <Picture pixels={foreseen(guided)} label="Predicted picture, guided" tone="guided" />
+          </div>
+        </div>
+        <div class="reading pull">
+          <h3>
+            The pull, <i>γ ∇ log p(y | xₜ)</i>
+          </h3>
+          <div class="tiles">
+            <Picture pixels={pull} label="The pull of the classifier on each pixel" />
+            <p class="legend">
+              <span class="brighter">brighter</span>
+              <span class="darker">darker</span>
+            </p>
+          </div>
+        </div>
+        <div class="reading">
+          <h3>What the classifier reads</h3>
+          <Probabilities free={likely(free)} guided={likely(guided)} />
+        </div>
+        <div class="reading">
+          <h3>
+            p({name} | <i>xₜ</i>) over the steps
+          </h3>
+          <TracePlot
+            free={traceOf(run, free)}
+            guided={traceOf(run, guided)}
+            total={run?.total ?? 25}
+            at={at}
+          />
+        </div>
+      </div>
+    </section>
+  )
+}
+
+function begin() {
+  moment.value = 'live'
+  return pairPlan()
+}
+
+/** The last run, unless what is looked at was chosen anew since: then its noise is shown. */
+function currentRun(): Run | undefined {
+  const run = runs.pair.value
+  if (!run) return undefined
+  return run.plan.cells.length / 2 > focus.value ? run : undefined
+}
+
+function traceOf(run: Run | undefined, cell: number): number[] {
+  if (!run) return []
+  const { classes } = run.model
+  const wanted = run.plan.cells[cell]?.label ?? 0
+  return run.frames
+    .filter(({ probabilities }) => probabilities.length > 0)
+    .map(({ probabilities }) => probabilities[cell * classes + wanted] as number)
+}
+
+function verdict(probabilities: Float32Array | undefined): string {
+  if (!probabilities) return ''
+  const best = probabilities.reduce((most, p, i) => (p > (probabilities[most] as number) ? i : most), 0)
+  return `${className(best)}, ${Math.round(100 * (probabilities[best] as number))}%`
+}
+
+const spoken = (what: string, frame: StepPicture | undefined) =>
+  frame
+    ? `Picture ${what}, after step ${frame.index + 1} of ${frame.total}`
+    : `Noise, before sampling: ${what}`

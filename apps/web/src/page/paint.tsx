@@ -1,0 +1,193 @@
+import { signal } from '@preact/signals'
+import { limits } from '../link.ts'
+import { paintPlan } from '../plans.ts'
+import { runs } from '../runs.ts'
+import { className, gamma, label, modelFacts, seed } from '../settings.ts'
+import { emptyWish, type Paint as PaintKind, wish } from '../wish.ts'
+import { cellPixels, noisePixels } from './frame-pixels.ts'
+import { PaintCanvas } from './paint-canvas.tsx'
+import { Picture } from './picture.tsx'
+import { ProblemPanel } from './problem-panel.tsx'
+import { SampleButton } from './sample-button.tsx'
+import { Share } from './share.tsx'
+
+const brushes = ['bright', 'dark', 'keep', 'erase'] as const
+type Brush = (typeof brushes)[number]
+
+const brush = signal<Brush>('bright')
+const size = signal(2)
+
+/** A wish that is painted: any score of a picture with a gradient steers. */
+export function Paint() {
+  const { shape } = modelFacts.value
+  const run = runs.paint.value
+  const frame = run?.frames.at(-1)
+  const fits = wish.value.target.length === shape.reduce((a, b) => a * b, 1)
+  if (!fits) wish.value = emptyWish(shape, wish.value.strength)
+  const finished = pictureToKeep()
+  const empty = !wish.value.mask.includes(1)
+  const paint: PaintKind = brush.value === 'keep' ? (finished ? { keep: finished } : 'erase') : brush.value
+  const name = className(label.value)
+  const side = shape[0]
+  return (
+    <section class="figure" id="figure-paint" aria-labelledby="paint-title">
+      <div class="text">
+        <h2 id="paint-title">Any wish will do</h2>
+        <p>
+          Nothing in the recipe needs a classifier. Whatever gives a picture a score, and can be
+          differentiated, steers. Paint where the picture should be bright or dark: the score is how near the
+          foreseen picture <i>x̂₀</i> comes to your paint, and its gradient runs back through the whole network
+          to <i>xₜ</i>. It is simply added to the pull towards <b>{name}</b> at <i>γ</i> ={' '}
+          {gamma.value.toFixed(1)}.
+        </p>
+      </div>
+      <div class="paint">
+        <div class="easel">
+          <PaintCanvas
+            wish={wish.value}
+            paint={paint}
+            radius={(size.value * side) / 28}
+            shape={shape}
+            under={finished}
+            onPaint={(next) => {
+              wish.value = next
+            }}
+          />
+          <p class="caption">Your wish. Arrow keys move the brush, space paints.</p>
+        </div>
+        <div class="brushes">
+          <fieldset class="segments">
+            <legend>Brush</legend>
+            {brushes.map((each) => (
+              <label key={each}>
+                <input
+                  type="radio"
+                  name="brush"
+                  checked={brush.value === each}
+                  disabled={each === 'keep' && !finished}
+                  onChange={() => {
+                    brush.value = each
+                  }}
+                />
+                <span>{each}</span>
+              </label>
+            ))}
+          </fieldset>
+          <p class="hint">
+            {finished
+              ? 'keep holds on to pixels of the guided picture at the top.'
+              : 'keep needs a finished picture at the top of the page.'}
+          </p>
+          <label class="slider">
+            <span>Size</span>
+            <input
+              type="range"
+              min={0.5}
+              max={5}
+              step={0.5}
+              value={size.value}
+              style={{ '--share': (size.value - 0.5) / 4.5 }}
+              onInput={({ currentTarget }) => {
+                size.value = Number(currentTarget.value)
+              }}
+            />
+          </label>
+          <label class="slider">
+            <span>Strength {wish.value.strength.toFixed(1)}</span>
+            <input
+              type="range"
+              min={0}
+              max={limits.strength}
+              step={0.5}
+              value={wish.value.strength}
+              style={{ '--share': wish.value.strength / limits.strength }}
+              onInput={({ currentTarget }) => {
+                wish.value = { ...wish.value, strength: Number(currentTarget.value) }
+              }}
+            />
+          </label>
+          <div class="examples">
+            <button type="button" class="quiet" onClick={() => band(shape)}>
+              A bright band
+            </button>
+            <button type="button" class="quiet" onClick={() => hole(shape)}>
+              A dark hole
+            </button>
+            <button
+              type="button"
+              class="quiet"
+              disabled={empty}
+              onClick={() => {
+                wish.value = emptyWish(shape, wish.value.strength)
+              }}
+            >
+              Clear
+            </button>
+          </div>
+          <SampleButton
+            figure="paint"
+            plan={() => paintPlan(wish.peek())}
+            words="Sample with this wish"
+            disabled={empty}
+          />
+          <Share run={run} figure="paint" cell={1} count={1} />
+        </div>
+        <div class="pair">
+          {(['free', 'guided'] as const).map((tone, cell) => (
+            <figure key={tone}>
+              <Picture
+                pixels={
+                  run && frame
+                    ? cellPixels(frame.x, cell, run.model.shape)
+                    : noisePixels(seed.value, 0, shape)
+                }
+                label={
+                  tone === 'free' ? `Picture of ${name} without the wish` : `Picture of ${name} with the wish`
+                }
+                tone={tone}
+              />
+              <figcaption>
+                <b class={tone}>{tone === 'free' ? 'Without your wish' : 'With your wish'}</b>
+              </figcaption>
+            </figure>
+          ))}
+        </div>
+      </div>
+      <ProblemPanel figure="paint" again={() => paintPlan(wish.peek())} />
+    </section>
+  )
+}
+
+/** The guided picture of the first figure, once it is finished. */
+function pictureToKeep(): Uint8Array | undefined {
+  const run = runs.pair.value
+  const frame = run?.status === 'done' ? run.frames.at(-1) : undefined
+  if (!run || !frame) return undefined
+  const size = run.model.shape.reduce((a, b) => a * b, 1)
+  return frame.x.slice(size, 2 * size)
+}
+
+type Shape = readonly [number, number, number]
+
+function band([height, width, channels]: Shape): void {
+  paintWhere([height, width, channels], 255, (_, y) => y >= 0.42 && y < 0.58)
+}
+
+function hole([height, width, channels]: Shape): void {
+  paintWhere([height, width, channels], 0, (x, y) => (x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.025)
+}
+
+/** A wish over the pixels whose middle, as a share of the sides, is chosen. */
+function paintWhere(shape: Shape, value: number, chosen: (x: number, y: number) => boolean): void {
+  const [height, width, channels] = shape
+  const next = emptyWish(shape, wish.peek().strength)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!chosen((x + 0.5) / width, (y + 0.5) / height)) continue
+      const pixel = y * width + x
+      next.mask[pixel] = 1
+      next.target.fill(value, pixel * channels, (pixel + 1) * channels)
+    }
+  }
+  wish.value = next
+}

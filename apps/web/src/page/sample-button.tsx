@@ -1,0 +1,70 @@
+import type { Figure } from '../link.ts'
+import type { RunPlan } from '../plan.ts'
+import type { Loading } from '../protocol.ts'
+import { active, runs, start, stop } from '../runs.ts'
+
+/** Starts and stops a figure, and says under the button how far it is. */
+export function SampleButton({
+  figure,
+  plan,
+  words,
+  disabled = false,
+}: {
+  figure: Figure
+  plan: () => RunPlan
+  words: string
+  disabled?: boolean
+}) {
+  const run = runs[figure].value
+  const busy = active.value === figure
+  const share = !busy || !run ? 0 : run.frames.length / run.total
+  return (
+    <div class="action">
+      <button
+        type="button"
+        class={`primary ${busy ? 'busy' : ''}`}
+        style={{ '--share': share }}
+        disabled={disabled && !busy}
+        onClick={() => (busy ? stop() : start(figure, plan()))}
+      >
+        {busy ? 'Stop' : words}
+      </button>
+      <p class="progress">{stateWords(figure)}</p>
+    </div>
+  )
+}
+
+function stateWords(figure: Figure): string {
+  const run = runs[figure].value
+  if (!run) return 'The first time loads an engine and 8 MB of weights.'
+  const { status, loading, frames, total } = run
+  switch (status) {
+    case 'loading':
+      return loading ? loadingWords(loading) : 'Waiting for the sampler.'
+    case 'sampling':
+      return `Step ${frames.length} of ${total}${pace(run.frames.at(-1)?.took)}`
+    case 'done':
+      return `${total} steps in ${seconds(frames.reduce((sum, { took }) => sum + took, 0))}`
+    case 'stopped':
+      return frames.length > 0 ? `Stopped after step ${frames.length} of ${total}.` : 'Stopped.'
+  }
+}
+
+const pace = (took = 0) => (took >= 1000 ? `, ${seconds(took)} each` : `, ${Math.round(took)} ms each`)
+const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`
+
+function loadingWords({ stage, loaded, total }: Loading): string {
+  const bytes = total > 0 ? ` ${megabytes(loaded)} of ${megabytes(total)} MB` : ''
+  switch (stage) {
+    case 'engine':
+      return 'Starting the engine.'
+    case 'denoiser':
+      return `Loading the denoiser${bytes}.`
+    case 'classifier':
+      return `Loading the classifier${bytes}.`
+    case 'first step':
+      return 'Preparing the first step.'
+  }
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)

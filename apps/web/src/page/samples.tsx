@@ -1,0 +1,38 @@
+import type { Run } from '../runs.ts'
+import { count, modelFacts, seed } from '../settings.ts'
+import { cellPixels, noisePixels } from './frame-pixels.ts'
+import { focus } from './instrument-moment.ts'
+import { Picture } from './picture.tsx'
+
+/** All pairs of the run, where there are several: the chosen one is shown large. */
+export function Samples({ run }: { run: Run | undefined }) {
+  if (count.value === 1) return null
+  const frame = run?.frames.at(-1)
+  const fits = frame && run.plan.cells.length === 2 * count.value
+  return (
+    <fieldset class="samples">
+      <legend class="hidden">Which noise is shown</legend>
+      {Array.from({ length: count.value }, (_, i) => {
+        const pixels = (cell: number) =>
+          fits
+            ? cellPixels(frame.x, cell, run.model.shape)
+            : noisePixels(seed.value, i, modelFacts.value.shape)
+        return (
+          <label key={i}>
+            <input
+              type="radio"
+              name="sample"
+              aria-label={`Noise ${i + 1} of ${count.value}`}
+              checked={focus.value === i}
+              onChange={() => {
+                focus.value = i
+              }}
+            />
+            <Picture pixels={pixels(2 * i)} label={`Noise ${i + 1}, left alone`} tone="free" />
+            <Picture pixels={pixels(2 * i + 1)} label={`Noise ${i + 1}, guided`} tone="guided" />
+          </label>
+        )
+      })}
+    </fieldset>
+  )
+}

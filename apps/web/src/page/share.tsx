@@ -1,0 +1,54 @@
+import { useSignal } from '@preact/signals'
+import { encodeLink, type Figure } from '../link.ts'
+import { linkOf, type Run } from '../runs.ts'
+import { savePng } from './save-png.ts'
+
+/** Copies a link to the pictures of a run, and saves them. */
+export function Share({
+  run,
+  figure,
+  cell,
+  count,
+}: {
+  run: Run | undefined
+  figure: Figure
+  /** The picture that is saved; without it all are. */
+  cell?: number
+  count: number
+}) {
+  const words = useSignal('')
+  const frame = run?.frames.at(-1)
+  const say = (text: string) => {
+    words.value = text
+    setTimeout(() => {
+      if (words.value === text) words.value = ''
+    }, 4000)
+  }
+  const copy = async () => {
+    if (!run) return
+    const link = new URL(`#${encodeLink(linkOf(figure, run, count))}`, location.href).href
+    history.replaceState(null, '', link)
+    try {
+      await navigator.clipboard.writeText(link)
+      say('Link copied.')
+    } catch {
+      say('The link stands in the address bar.')
+    }
+  }
+  const save = async () => {
+    if (run && frame) say(`Saved ${await savePng(run, frame, cell)}.`)
+  }
+  return (
+    <div class="share">
+      <button type="button" class="quiet" disabled={!frame} onClick={copy}>
+        Copy link
+      </button>
+      <button type="button" class="quiet" disabled={!frame} onClick={save}>
+        Save PNG
+      </button>
+      <span role="status" class="said">
+        {words.value}
+      </span>
+    </div>
+  )
+}

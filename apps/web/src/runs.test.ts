@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { gammaAt, type RunPlan } from './plan.ts'
+import { type Problem, problemOf, type StepPicture } from './protocol.ts'
+import { gammasOf, type Run } from './runs.ts'
+
+const plan: RunPlan = {
+  model: { denoiser: 'built-in' },
+  engine: 'auto',
+  sampler: 'ddim',
+  steps: 6,
+  seed: 1,
+  cells: [{ sample: 0, label: 7 }],
+  gammas: [[0, 2]],
+}
+const step = (index: number, gamma: number): StepPicture => ({
+  index,
+  total: 6,
+  timestep: 0,
+  gamma,
+  x: new Uint8Array(),
+  xStart: new Uint8Array(),
+  pull: new Int8Array(),
+  probabilities: new Float32Array(),
+  took: 1,
+})
+const runOf = (frames: StepPicture[]): Run => ({
+  plan,
+  model: { name: '', shape: [1, 1, 1], classes: 10, classNames: [] },
+  status: 'done',
+  frames,
+  total: 6,
+})
+
+test('γ that was moved while sampling becomes a path, and the path leads to the same γ at each step', () => {
+  const gammas = [2, 2, 5, 5, 5, 0]
+  const path = gammasOf(runOf(gammas.map((gamma, i) => step(i, gamma))))
+  expect(path).toEqual([
+    [0, 2],
+    [2, 5],
+    [5, 0],
+  ])
+  expect(gammas.map((_, i) => gammaAt(path, i))).toEqual(gammas)
+})
+
+test('before the first step the path is that of the plan', () => {
+  expect(gammasOf(runOf([]))).toEqual([[0, 2]])
+})
+
+test('errors travel as words, with their advice', () => {
+  class LostError extends Error {
+    override readonly name = 'LostError'
+    readonly advice = 'Look again.'
+  }
+  const problems: Problem[] = [
+    problemOf(new LostError('gone')),
+    problemOf('odd'),
+    problemOf(new TypeError('')),
+  ]
+  expect(problems).toEqual([
+    { name: 'LostError', message: 'gone', advice: 'Look again.' },
+    { name: 'Error', message: 'odd' },
+    { name: 'TypeError', message: 'TypeError' },
+  ])
+  expect(structuredClone(problems)).toEqual(problems)
+})

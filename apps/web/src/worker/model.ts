@@ -1,0 +1,151 @@
+/** The networks of a run: a denoiser, and the classifier that guides it where there is one. */
+import { type Classifier, loadClassifier } from '@guided-diffusion/classifier'
+import type { Denoiser, DiffusionDescription } from '@guided-diffusion/diffusion'
+import { unconditional } from '@guided-diffusion/guidance'
+import { loadUNet, type NetworkDescription, type UNet } from '@guided-diffusion/models'
+import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
+import { builtIn, type ModelChoice } from '../plan.ts'
+import type { Loading, ModelFacts } from '../protocol.ts'
+import { ModelFileError } from './errors.ts'
+import { type ModelFile, readModelFile } from './model-file.ts'
+import { droppedFile, weightFile } from './weight-cache.ts'
+
+export interface Model {
+  readonly facts: ModelFacts
+  readonly unet: UNet
+  /** The network as runs use it: not told the class where it can do without. */
+  readonly denoiser: Denoiser
+  readonly diffusion: DiffusionDescription
+  readonly classifier?: Classifier
+  /** Frees the weights. */
+  dispose(): void
+}
+
+export interface LoadModelOptions {
+  readonly signal: AbortSignal
+  readonly onProgress: (loading: Loading) => void
+  /** Files that were dropped in this visit, by name. */
+  readonly dropped: ReadonlyMap<string, Blob>
+}
+
+/**
+ * Loads a denoiser and its classifier onto the engine that runs.
+ *
+ * @throws ModelFileError, DownloadError, and what the packages throw that read files.
+ */
+export async function loadModel(choice: ModelChoice, options: LoadModelOptions): Promise<Model> {
+  const { signal, onProgress } = options
+  const denoiserFile = await findFile(choice.denoiser, 'denoiser', options)
+  if (denoiserFile.network.kind !== 'unet') throw wrongKind(denoiserFile, 'denoiser')
+  const config = denoiserFile.network.config
+  const guide = await findGuide(choice, denoiserFile, options)
+  const unet = await loadUNet(denoiserFile.file, {
+    config,
+    signal,
+    onProgress: (progress) => onProgress({ stage: 'denoiser', ...progress }),
+  })
+  const classifier =
+    guide.file &&
+    (await loadGuide(guide.file, options).catch((error) => {
+      unet.dispose()
+      throw error
+    }))
+  const classNames = guide.file?.classNames.length ? guide.file.classNames : denoiserFile.classNames
+  return {
+    unet,
+    denoiser: config.classes !== undefined && config.nullClass ? unconditional(unet) : unet,
+    diffusion: denoiserFile.diffusion,
+    ...(classifier ? { classifier } : {}),
+    facts: {
+      name: choice.denoiser === builtIn ? 'Fashion-MNIST' : denoiserFile.name,
+      shape: [unet.config.size, unet.config.size, unet.config.inChannels],
+      classes: classifier?.classes ?? config.classes ?? 0,
+      classNames,
+      ...(guide.why ? { unguided: guide.why } : {}),
+    },
+    dispose: () => {
+      unet.dispose()
+      classifier?.dispose()
+    },
+  }
+}
+
+function loadGuide(
+  { file, network }: ModelFile,
+  { signal, onProgress }: LoadModelOptions,
+): Promise<Classifier> {
+  const { outChannels, ...trunk } = (network as Extract<NetworkDescription, { kind: 'classifier' }>).config
+  return loadClassifier(file, {
+    config: { ...trunk, classes: outChannels },
+    signal,
+    onProgress: (progress) => onProgress({ stage: 'classifier', ...progress }),
+  })
+}
+
+const addresses = { denoiser: pretrained.denoiser, classifier: pretrained.classifier }
+
+async function findFile(
+  place: string,
+  stage: 'denoiser' | 'classifier',
+  { signal, onProgress, dropped }: LoadModelOptions,
+): Promise<ModelFile> {
+  if (place.startsWith('file:')) {
+    const name = place.slice('file:'.length)
+    const file = dropped.get(name) ?? (await droppedFile(name))
+    if (file) return readModelFile(name, file, signal)
+    throw new ModelFileError({
+      file: name,
+      problem: 'is a file on the device of whoever made the link',
+      advice: 'Drop the file of that name on the page, or sample with the built-in model.',
+    })
+  }
+  const address = place === builtIn ? addresses[stage].href : place
+  const file = await weightFile(address, {
+    signal,
+    onProgress: (progress) => onProgress({ stage, ...progress }),
+  })
+  return readModelFile(
+    decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address),
+    file,
+    signal,
+  )
+}
+
+/** The classifier that was chosen; else the built-in one where it reads the same images with the same noise. */
+async function findGuide(
+  choice: ModelChoice,
+  denoiser: ModelFile,
+  options: LoadModelOptions,
+): Promise<{ readonly file?: ModelFile; readonly why?: string }> {
+  const file = await findFile(choice.classifier ?? builtIn, 'classifier', options)
+  if (file.network.kind !== 'classifier') throw wrongKind(file, 'classifier')
+  const difference = mismatch(denoiser, file)
+  if (!difference) return { file }
+  if (choice.classifier !== undefined) {
+    throw new ModelFileError({
+      file: file.name,
+      problem: `can't guide ${denoiser.name}: ${difference}`,
+      advice: 'Give a classifier that was trained for the same images and the same schedule.',
+    })
+  }
+  return { why: `No classifier fits ${denoiser.name}: drop one beside it to guide its samples.` }
+}
+
+function mismatch(a: ModelFile, b: ModelFile): string | undefined {
+  const shapes = [a, b].map(
+    ({ network: { config } }) => `${config.size}×${config.size}×${config.inChannels ?? 3}`,
+  )
+  if (shapes[0] !== shapes[1]) return `one is made for images of ${shapes[0]}, the other of ${shapes[1]}`
+  const noises = [a, b].map(({ diffusion: { schedule, steps } }) => `${steps} ${schedule} steps`)
+  if (noises[0] !== noises[1]) return `one is made for noise of ${noises[0]}, the other of ${noises[1]}`
+  return undefined
+}
+
+function wrongKind({ name, network }: ModelFile, wanted: 'denoiser' | 'classifier'): ModelFileError {
+  const called = { unet: 'a denoiser', classifier: 'a classifier', 'super-resolution': 'an upsampler' }
+  return new ModelFileError({
+    file: name,
+    problem: `holds ${called[network.kind]}, not a ${wanted}`,
+    advice: 'Drop a denoiser and, where you want guidance, the classifier that was trained for it.',
+  })
+}

@@ -1,0 +1,86 @@
+/** Samples the pictures of a plan and reports each step. */
+import { compiledSteps } from '@guided-diffusion/compile'
+import { ddim, ddpm, describedDiffusion, type Sampler, sample } from '@guided-diffusion/diffusion'
+import * as tf from '@tensorflow/tfjs-core'
+import { toBytes, toSignedBytes } from '../pixels.ts'
+import { type GammaPath, gammaAt, type RunPlan, type SamplerChoice } from '../plan.ts'
+import type { StepPicture } from '../protocol.ts'
+import type { Engine } from './engine.ts'
+import { guidanceOf } from './guidances.ts'
+import type { Model } from './model.ts'
+
+export interface RunOptions {
+  readonly engine: Engine
+  readonly model: Model
+  readonly signal: AbortSignal
+  /** A γ that was set by hand, which holds from the step on in which it is found. */
+  readonly live: () => number | undefined
+  readonly onStep: (step: StepPicture) => void
+}
+
+export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void> {
+  const { engine, model, signal, live, onStep } = options
+  const { classifier, unet } = model
+  let used = 0
+  const gamma = (step: number) => {
+    used = live() ?? gammaAt(plan.gammas as GammaPath, step)
+    return used
+  }
+  const parts = {
+    cells: plan.cells,
+    ...(plan.wish ? { wish: plan.wish } : {}),
+    ...(classifier ? { classifier } : {}),
+  }
+  const guidance = guidanceOf(parts, gamma)
+  const weights = [unet.parameters, ...(classifier ? [classifier.parameters] : [])]
+  const graphs = engine.runtime && compiledSteps({ runtime: engine.runtime, weights })
+  let began = performance.now()
+  try {
+    const run = sample({
+      diffusion: describedDiffusion(model.diffusion, spacing(plan)),
+      denoiser: model.denoiser,
+      sampler: samplerOf(plan.sampler),
+      shape: model.facts.shape,
+      samples: plan.cells.map(({ sample: noise }) => noise),
+      labels: plan.cells.map(({ label }) => label),
+      seed: plan.seed,
+      signal,
+      ...(guidance ? { guidance } : {}),
+      ...(classifier
+        ? { observe: ({ x, t }) => ({ probabilities: tf.softmax(classifier.logits(x, t)) }) }
+        : {}),
+      ...(graphs ? { execute: graphs.execute } : {}),
+    })
+    for await (const { index, total, timestep, x, xStart, gradient, observed } of run) {
+      const lost = engine.lost()
+      if (lost) throw lost
+      const cells = plan.cells.length
+      const [next, predicted, pull, probabilities] = await Promise.all(
+        [x, xStart, gradient, observed?.probabilities].map((tensor) => tensor?.data<'float32'>()),
+      )
+      const now = performance.now()
+      onStep({
+        index,
+        total,
+        timestep,
+        gamma: used,
+        x: toBytes(next as Float32Array),
+        xStart: toBytes(predicted as Float32Array),
+        pull: toSignedBytes(pull ?? new Float32Array(), cells),
+        probabilities: (probabilities ?? new Float32Array()).slice(),
+        took: now - began,
+      })
+      began = performance.now()
+    }
+  } finally {
+    await graphs?.dispose()
+  }
+}
+
+/** DDIM's spacing for DDIM, even spacing for DDPM, as in the reference code. */
+const spacing = ({ sampler, steps }: RunPlan) => (sampler === 'ddpm' ? `${steps}` : `ddim${steps}`)
+
+function samplerOf(choice: SamplerChoice): Sampler {
+  if (choice === 'ddpm') return ddpm()
+  return ddim({ eta: Number(choice.split('-')[1] ?? 0) })
+}

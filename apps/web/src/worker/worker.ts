@@ -1,0 +1,114 @@
+/** The thread that computes: takes requests of the page one after another and reports. */
+import { builtIn, type EngineChoice, type ModelChoice } from '../plan.ts'
+import { type Loading, problemOf, type Report, type Request } from '../protocol.ts'
+import { type Engine, startEngine } from './engine.ts'
+import { loadModel, type Model } from './model.ts'
+import { runPlan } from './run.ts'
+
+/** What TypeScript's library for pages lacks of a worker's own scope. */
+interface WorkerScope {
+  postMessage(report: Report, transfer: Transferable[]): void
+  addEventListener(type: 'message', listener: (event: MessageEvent<Request | { file: File }>) => void): void
+}
+const scope = globalThis as unknown as WorkerScope
+
+const dropped = new Map<string, Blob>()
+/** What runs, and the γ that was set by hand. */
+let current: { readonly id: number; readonly abort: AbortController; gamma?: number } | undefined
+let queue: Promise<void> = Promise.resolve()
+
+scope.addEventListener('message', ({ data }) => {
+  if ('file' in data) {
+    dropped.set(data.file.name, data.file)
+    loaded.forget(`file:${data.file.name}`)
+  } else if (data.type === 'gamma') {
+    if (current?.id === data.id) current.gamma = data.gamma
+  } else if (data.type === 'abort') {
+    if (current?.id === data.id) current.abort.abort()
+    else cancelled.add(data.id)
+  } else {
+    queue = queue.then(() => answer(data))
+  }
+})
+
+/** Requests that were given up before their turn. */
+const cancelled = new Set<number>()
+
+async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Promise<void> {
+  const { id } = request
+  const abort = new AbortController()
+  current = { id, abort }
+  try {
+    if (cancelled.delete(id)) abort.abort()
+    abort.signal.throwIfAborted()
+    const { model: choice, engine: wanted } = request.type === 'run' ? request.plan : request
+    const onProgress = (loading: Loading) => tell({ type: 'progress', id, ...loading })
+    const { engine, model } = await loaded.get(wanted, choice, abort.signal, onProgress)
+    tell({ type: 'ready', id, model: model.facts, engine: engine.facts })
+    if (request.type === 'run') {
+      onProgress({ stage: 'first step', loaded: 0, total: 0 })
+      const live = () => (current?.id === id ? current.gamma : undefined)
+      const onStep: Parameters<typeof runPlan>[1]['onStep'] = (step) =>
+        tell({ type: 'step', id, ...step }, [step.x, step.xStart, step.pull, step.probabilities])
+      await runPlan(request.plan, { engine, model, signal: abort.signal, live, onStep })
+    }
+    tell({ type: 'done', id })
+  } catch (error) {
+    if (!abort.signal.aborted) loaded.doubt()
+    tell({ type: 'failed', id, problem: problemOf(error) })
+  } finally {
+    current = undefined
+  }
+}
+
+function tell(report: Report, arrays: readonly (ArrayBufferView & { buffer: ArrayBufferLike })[] = []): void {
+  scope.postMessage(report, arrays.map(({ buffer }) => buffer) as Transferable[])
+}
+
+/** The engine and the model that are ready. */
+const loaded = {
+  engine: undefined as Engine | undefined,
+  wanted: undefined as EngineChoice | undefined,
+  model: undefined as Model | undefined,
+  choice: undefined as ModelChoice | undefined,
+
+  async get(
+    wanted: EngineChoice,
+    choice: ModelChoice,
+    signal: AbortSignal,
+    onProgress: (loading: Loading) => void,
+  ): Promise<{ engine: Engine; model: Model }> {
+    if (!this.engine || this.wanted !== wanted) {
+      onProgress({ stage: 'engine', loaded: 0, total: 0 })
+      this.drop()
+      this.engine = await startEngine(wanted)
+      this.wanted = wanted
+    }
+    const same = this.choice?.denoiser === choice.denoiser && this.choice?.classifier === choice.classifier
+    if (!this.model || !same) {
+      this.drop()
+      this.model = await loadModel(choice, { signal, onProgress, dropped })
+      this.choice = choice
+    }
+    return { engine: this.engine, model: this.model }
+  },
+
+  /** Frees the model. */
+  drop(): void {
+    this.model?.dispose()
+    this.model = undefined
+  },
+
+  /** A file of this name came anew. */
+  forget(place: string): void {
+    if (this.choice?.denoiser === place || this.choice?.classifier === place)
+      this.choice = { denoiser: builtIn + place }
+  },
+
+  /** After an error a lost device must not be used again. */
+  doubt(): void {
+    if (!this.engine?.lost()) return
+    this.model = undefined
+    this.engine = undefined
+  },
+}
