@@ -61,3 +61,41 @@ export class WeightFileError extends Error {
     this.advice = facts.advice
   }
 }
+
+/** A graph has an operator of ONNX Runtime that ONNX has no other form for. */
+export class NonstandardOperatorError extends Error {
+  override readonly name = 'NonstandardOperatorError'
+  readonly operator: string
+  readonly advice = 'Write the graph as it is, for ONNX Runtime alone.'
+
+  constructor(facts: { operator: string }) {
+    super(`${facts.operator} is an extension of ONNX Runtime that has no form in the operators of ONNX.`)
+    this.operator = facts.operator
+  }
+}
+
+/** A weight is outside of what float16 holds. */
+export class WeightRangeError extends Error {
+  override readonly name = 'WeightRangeError'
+  readonly weight: string
+  readonly value: number
+  readonly advice = 'Keep the weights as float32.'
+
+  constructor(facts: { weight: string; value: number }) {
+    super(`${facts.weight} has the number ${facts.value}, float16 ends at ±65504.`)
+    this.weight = facts.weight
+    this.value = facts.value
+  }
+}
+
+/** A graph does not fit into one file of ONNX. */
+export class ModelTooLargeError extends Error {
+  override readonly name = 'ModelTooLargeError'
+  readonly bytes: number
+  readonly advice = 'Write the weights beside the model.'
+
+  constructor(facts: { bytes: number; limit: number }) {
+    super(`The model has ${facts.bytes} bytes with its weights, an ONNX file ends at ${facts.limit}.`)
+    this.bytes = facts.bytes
+  }
+}

@@ -3,13 +3,20 @@
  * written.
  */
 
-/** Element types that traced functions use; int64 is what ONNX wants for shapes and axes. */
-export type ElementType = 'float32' | 'int32' | 'bool' | 'int64'
+/** Element types that traced functions use; int64 is what ONNX wants for shapes and axes, float16 are weights of half size. */
+export type ElementType = 'float32' | 'int32' | 'bool' | 'int64' | 'float16'
 
 /** ONNX's numbers of the types. */
-export const typeCodes: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
+export const typeCodes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+}
 
-export type ElementArray = Float32Array | Int32Array | Uint8Array | BigInt64Array
+/** Numbers of a type; those of float16 as their bits. */
+export type ElementArray = Float32Array | Int32Array | Uint8Array | BigInt64Array | Uint16Array
 
 /** A tensor in the graph, in the layout in which it lies in memory. */
 export interface Value {

@@ -8,10 +8,26 @@ export {
 export {
   DisposedResultError,
   GraphInputError,
+  ModelTooLargeError,
+  NonstandardOperatorError,
   RuntimeUnavailableError,
   UntraceableOperationError,
+  WeightFileError,
+  WeightRangeError,
 } from './errors.ts'
-export type { Attribute, ElementType, Graph, GraphNode, Initializer, Value } from './graph.ts'
+export type {
+  Attribute,
+  ElementType,
+  FilePlace,
+  Graph,
+  GraphNode,
+  Initializer,
+  Origin,
+  SourceArray,
+  Value,
+} from './graph.ts'
+export { halfWeights } from './half-weights.ts'
 export { type ExternalData, type OnnxOptions, onnxModel } from './onnx-file.ts'
 export type { CompiledFunction, GraphRuntime, GraphSession, SessionArray } from './session.ts'
+export { standardOperators } from './standard-operators.ts'
 export { type TensorSpec, type Tensors, type TraceOptions, trace } from './trace.ts'

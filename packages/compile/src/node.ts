@@ -14,7 +14,9 @@ import { onnxModel } from './onnx-file.ts'
 import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
 
 export type { GraphCacheOptions } from './graph-cache.ts'
+export { type OnnxProvider, onnxProviders } from './onnx-providers.ts'
 export { type StoredWeight, storedWeights } from './stored-weights.ts'
+export { type WriteOnnxOptions, writeOnnx } from './write-onnx.ts'
 
 export interface OnnxRuntimeNodeOptions {
   /** What computes. @default 'cpu' */

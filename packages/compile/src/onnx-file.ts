@@ -21,6 +21,7 @@ export const bytesPerElement: Readonly<Record<ElementType, number>> = {
   int32: 4,
   int64: 8,
   bool: 1,
+  float16: 2,
 }
 
 /** Where the runtime finds a constant that is not in the model's own file. */
@@ -34,16 +35,23 @@ export interface ExternalData {
 export interface OnnxOptions {
   /** Constants that lie elsewhere; all others are written into the model. */
   readonly external?: (initializer: Initializer) => ExternalData | undefined
+  /** Texts that the file carries. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 const irVersion = 10
 const opset = 20
 
 /** The model's bytes, in parts. */
-export function onnxModel(
+export function onnxModel(graph: Graph, options: OnnxOptions = {}): readonly Uint8Array[] {
+  return [...onnxMessage(graph, options).chunks()]
+}
+
+/** The model as a message: its length is known, its constants are read as they are written. */
+export function onnxMessage(
   graph: Graph,
-  { external = () => undefined }: OnnxOptions = {},
-): readonly Uint8Array[] {
+  { external = () => undefined, metadata = {} }: OnnxOptions = {},
+): Message {
   const body = new Message()
   for (const node of graph.nodes) {
     const message = new Message()
@@ -58,13 +66,16 @@ export function onnxModel(
   for (const initializer of graph.initializers) body.message(5, tensor(initializer, external(initializer)))
   for (const value of graph.inputs) body.message(11, valueInfo(value))
   for (const value of graph.outputs) body.message(12, valueInfo(value))
-  return new Message()
+  const model = new Message()
     .integer(1, irVersion)
     .text(2, 'guided-diffusion')
     .message(7, body)
     .message(8, new Message().text(1, '').integer(2, opset))
-    .message(8, new Message().text(1, 'com.microsoft').integer(2, 1))
-    .chunks()
+  if (graph.nodes.some(({ domain }) => domain === 'com.microsoft'))
+    model.message(8, new Message().text(1, 'com.microsoft').integer(2, 1))
+  for (const [key, text] of Object.entries(metadata))
+    model.message(14, new Message().text(1, key).text(2, text))
+  return model
 }
 
 /** Numbers of `AttributeProto.AttributeType`. */
@@ -83,7 +94,7 @@ function tensor({ value, read }: Initializer, external: ExternalData | undefined
   const message = new Message()
   for (const length of value.shape) message.integer(1, length)
   message.integer(2, typeCodes[value.type]).text(8, value.name)
-  if (!external) return message.bytes(9, bytesOf(read()))
+  if (!external) return message.deferred(9, byteLength(value), () => bytesOf(read()))
   for (const [key, text] of Object.entries(external))
     message.message(13, new Message().text(1, key).text(2, String(text)))
   return message.integer(14, 1)

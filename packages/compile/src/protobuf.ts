@@ -5,9 +5,15 @@
  */
 const encoder = new TextEncoder()
 
-/** A message being written: chunks in order. Large tensors stay views, they are not copied. */
+/** Bytes of a known length that are made when they are written. */
+interface Deferred {
+  readonly length: number
+  readonly make: () => Uint8Array
+}
+
+/** A message being written: chunks in order. Large tensors stay views, or are made when their turn comes. */
 export class Message {
-  readonly #chunks: Uint8Array[] = []
+  readonly #chunks: (Uint8Array | Deferred)[] = []
   #length = 0
 
   get length(): number {
@@ -32,18 +38,23 @@ export class Message {
     return this.#push(varint((field << 3) | 2), varint(value.length), value)
   }
 
+  /** Bytes that are made when the message is written, and not kept. */
+  deferred(field: number, length: number, make: () => Uint8Array): this {
+    return this.#push(varint((field << 3) | 2), varint(length), { length, make })
+  }
+
   message(field: number, value: Message): this {
     this.#push(varint((field << 3) | 2), varint(value.length))
     for (const chunk of value.#chunks) this.#push(chunk)
     return this
   }
 
-  /** The message's parts, in order. */
-  chunks(): readonly Uint8Array[] {
-    return this.#chunks
+  /** The message's parts, in order, each made when it is asked for. */
+  *chunks(): Generator<Uint8Array> {
+    for (const chunk of this.#chunks) yield chunk instanceof Uint8Array ? chunk : chunk.make()
   }
 
-  #push(...chunks: Uint8Array[]): this {
+  #push(...chunks: (Uint8Array | Deferred)[]): this {
     for (const chunk of chunks) {
       this.#chunks.push(chunk)
       this.#length += chunk.length
