@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import {
   type BackendDriver,
   type BackendReport,
@@ -14,6 +15,7 @@ import { onnx } from '@guided-diffusion/compile/onnx'
 import type * as tf from '@tensorflow/tfjs-core'
 import { Option } from 'commander'
 import { UsageError } from './errors.ts'
+import { cacheFolder } from './model-cache.ts'
 
 /** The engines by name, fastest first: the order in which `auto` tries them. */
 export const engines: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow(), wasm(), cpu()]
@@ -66,8 +68,16 @@ const eagerly: Pick<Engine, 'steps' | 'compute'> = {
   compute: async (fn, inputs) => fn({ ...inputs }),
 }
 
+/** Where optimised graphs lie: beside the models that were pulled. */
+const graphFolder = () => join(dirname(cacheFolder()), 'graphs')
+
 const asGraphs: Pick<Engine, 'steps' | 'compute'> = {
-  steps: async (weights) => compiledSteps({ runtime: await onnxRuntimeNode(), weights }),
+  steps: async (weights) => {
+    const onFailure = (error: unknown) =>
+      process.stderr.write(`the graph is not kept for the next run: ${(error as Error).message}\n`)
+    const cache = { folder: graphFolder(), onFailure }
+    return compiledSteps({ runtime: await onnxRuntimeNode({ cache }), weights })
+  },
   compute: async (fn, inputs) => {
     const compiled = await compile(fn, inputs, { runtime: await onnxRuntimeNode() })
     try {

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { exportCommand } from './commands/export.ts'
 import { info } from './commands/info.ts'
 import { models } from './commands/models.ts'
 import { nll } from './commands/nll.ts'
@@ -23,6 +24,7 @@ const program = new Command('guided-diffusion')
   .addCommand(models)
   .addCommand(info)
   .addCommand(convert)
+  .addCommand(exportCommand)
   .addCommand(nll)
   .addCommand(doctor)
 

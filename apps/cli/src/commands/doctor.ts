@@ -1,5 +1,6 @@
 import os from 'node:os'
 import { type Diagnosis, diagnose } from '@guided-diffusion/backends'
+import { type OnnxProvider, onnxProviders } from '@guided-diffusion/compile/node'
 import { Command } from 'commander'
 import { engines } from '../engine.ts'
 import { packageVersion } from '../version.ts'
@@ -17,10 +18,14 @@ Examples:
   .action(async ({ json }: { json: boolean }) => {
     const machine = await describeMachine()
     const diagnoses = await diagnose(engines)
+    const providers = await onnxProviders()
     const auto = diagnoses.find(({ available }) => available)?.name
     const training = diagnoses.find((each) => each.available && each.trains)?.name
-    if (json) console.log(JSON.stringify({ ...machine, engines: diagnoses, auto, training }, null, 2))
-    else console.log(report(machine, diagnoses, { auto, training }))
+    if (json)
+      console.log(
+        JSON.stringify({ ...machine, engines: diagnoses, auto, training, onnxProviders: providers }, null, 2),
+      )
+    else console.log(report(machine, diagnoses, { auto, training, providers }))
     if (auto === undefined) process.exitCode = 1
   })
 
@@ -42,7 +47,15 @@ async function describeMachine() {
 function report(
   machine: Machine,
   diagnoses: readonly Diagnosis[],
-  { auto, training }: { auto: string | undefined; training: string | undefined },
+  {
+    auto,
+    training,
+    providers,
+  }: {
+    auto: string | undefined
+    training: string | undefined
+    providers: readonly OnnxProvider[]
+  },
 ): string {
   const width = Math.max(...diagnoses.map(({ name }) => name.length))
   const indent = ' '.repeat(width + 7)
@@ -58,12 +71,23 @@ function report(
       ...(each.available ? [] : [`${indent}  ${each.advice}`]),
     ]),
     '',
+    'providers of onnx:',
+    ...providers.map((each) => `  ${each.name.padEnd(width)}  ${provided(each)}`),
+    '',
     ...chosen(auto, training),
   ].join('\n')
 }
 
 function runs({ description, trains }: Extract<Diagnosis, { available: true }>): string {
   return trains ? description : `${description}; samples, does not train`
+}
+
+/** Whether a provider runs here. The program takes the processor, which runs everywhere. */
+function provided(provider: OnnxProvider): string {
+  if (!provider.available) return `no   ${provider.reason}`
+  return provider.name === 'cpu'
+    ? 'yes  taken: it needs no graphics card'
+    : 'yes  not taken: the program computes on the processor; in code, onnxRuntimeNode({ provider }) takes it'
 }
 
 function chosen(auto: string | undefined, training: string | undefined): string[] {
