@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises'
-import { basename, join, relative, sep } from 'node:path'
 import { runCheckpoint } from './checkpoint-case.ts'
 import { eager, type Run } from './computing.ts'
+import { baseName, type CaseFiles } from './files.ts'
 import { readPublished, runPublished } from './published-case.ts'
 import { notCompared, type Result } from './result.ts'
 import { runVector } from './vector-case.ts'
@@ -12,30 +11,28 @@ export interface Runnable {
   run(): Promise<Result>
 }
 
-/** Every case under a folder, by name. Files that belong to no case are cases that fail. */
-export async function findCases(folder: string, run: Run = eager): Promise<Runnable[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const checkpoints = new Set(paths.filter((path) => path.endsWith('.pt')).map((path) => path.slice(0, -3)))
+/** Every case of a folder, by name. Files that belong to no case are cases that fail. */
+export async function findCases(files: CaseFiles, run: Run = eager): Promise<Runnable[]> {
+  const checkpoints = new Set(
+    files.names.filter((name) => name.endsWith('.pt')).map((name) => name.slice(0, -3)),
+  )
   const cases: Runnable[] = []
-  for (const path of paths.sort()) {
-    const file = basename(path)
-    const name = relative(folder, path).split(sep).join('/')
-    const stem = path.replace(/\.(safetensors|json)$/, '')
+  for (const name of files.names) {
+    const file = baseName(name)
+    const stem = name.replace(/\.(safetensors|json)$/, '')
     if (file.startsWith('.') || file.endsWith('.md')) continue
-    if (stem !== path && (checkpoints.has(stem) || file.startsWith('checkpoint-expected'))) continue
-    if (file === 'published-models.json.gz') cases.push(...(await publishedCases(path)))
-    else if (file.endsWith('.pt')) cases.push({ name, run: () => runCheckpoint(path) })
-    else if (file.endsWith('.safetensors')) {
-      const short = name.replace(/\.safetensors$/, '')
-      cases.push({ name: short, run: () => runVector(short, path, run) })
-    } else cases.push({ name, run: async () => notCompared('failed', 'a file of unknown kind') })
+    if (stem !== name && (checkpoints.has(stem) || file.startsWith('checkpoint-expected'))) continue
+    if (file === 'published-models.json.gz') cases.push(...(await publishedCases(await files.read(name))))
+    else if (file.endsWith('.pt')) cases.push({ name, run: () => runCheckpoint(files, name) })
+    else if (file.endsWith('.safetensors'))
+      cases.push({ name: stem, run: async () => runVector(stem, await files.read(name), run) })
+    else cases.push({ name, run: async () => notCompared('failed', 'a file of unknown kind') })
   }
   return cases
 }
 
-async function publishedCases(path: string): Promise<Runnable[]> {
-  const listed = await readPublished(path)
+async function publishedCases(bytes: Uint8Array): Promise<Runnable[]> {
+  const listed = await readPublished(bytes)
   return [...listed].map(([name, entry]) => ({
     name: `published-models/${name}`,
     run: async () => runPublished(name, entry),

@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import {
   openWeights,
   readSafetensors,
@@ -9,6 +6,7 @@ import {
   type Weights,
   type WeightTensor,
 } from '@guided-diffusion/checkpoints'
+import { baseName, type CaseFiles } from './files.ts'
 import { notCompared, type Result } from './result.ts'
 
 interface About {
@@ -19,22 +17,25 @@ interface About {
 }
 
 /** Reads a PyTorch file and compares names, dtypes, shapes, values and plain values, all exactly. */
-export async function runCheckpoint(path: string): Promise<Result> {
-  const expectedPath = expectedFile(path)
-  if (!expectedPath) return notCompared('failed', 'no file tells the expected tensors')
-  const expected = readSafetensors(await readFile(expectedPath))
-  const aboutPath = path.replace(/\.pt$/, '.json')
-  const about: About = existsSync(aboutPath) ? JSON.parse(await readFile(aboutPath, 'utf8')) : {}
+export async function runCheckpoint(files: CaseFiles, name: string): Promise<Result> {
+  const expectedName = expectedFile(files.names, name)
+  if (!expectedName) return notCompared('failed', 'no file tells the expected tensors')
+  const expected = readSafetensors(await files.read(expectedName))
+  const aboutName = name.replace(/\.pt$/, '.json')
+  const about: About = files.names.includes(aboutName)
+    ? JSON.parse(new TextDecoder().decode(await files.read(aboutName)))
+    : {}
+  const path = files.place(name)
   const under = await commonPath(path, expected)
   const actual = await readWeights(path, under === undefined ? {} : { under })
   const faults = [...(await formatFaults(path, about)), ...(await valueFaults(path, about))]
-  for (const name of actual.tensors.keys())
-    if (!expected.tensors.has(name)) faults.push(`${name} is not expected`)
+  for (const key of actual.tensors.keys())
+    if (!expected.tensors.has(key)) faults.push(`${key} is not expected`)
   let error = 0
-  for (const [name, wanted] of expected.tensors) {
-    const tensor = actual.tensors.get(name)
-    const fault = tensor ? tensorFault(tensor, wanted, about.original_dtypes?.[name]) : 'is missing'
-    if (fault) faults.push(`${name} ${fault}`)
+  for (const [key, wanted] of expected.tensors) {
+    const tensor = actual.tensors.get(key)
+    const fault = tensor ? tensorFault(tensor, wanted, about.original_dtypes?.[key]) : 'is missing'
+    if (fault) faults.push(`${key} ${fault}`)
     if (tensor) error = Math.max(error, largestDifference(tensor, wanted))
   }
   const verdict = { error, tolerance: 0 }
@@ -44,18 +45,20 @@ export async function runCheckpoint(path: string): Promise<Result> {
 }
 
 /** `NAME.safetensors` beside it; for `checkpoint-X.pt`, `checkpoint-expected(-X).safetensors`. */
-function expectedFile(path: string): string | undefined {
-  const form = /^checkpoint-(.+)\.pt$/.exec(basename(path))?.[1]
+function expectedFile(names: readonly string[], name: string): string | undefined {
+  const file = baseName(name)
+  const folder = name.slice(0, -file.length)
+  const form = /^checkpoint-(.+)\.pt$/.exec(file)?.[1]
   return [
-    path.replace(/\.pt$/, '.safetensors'),
-    ...(form ? [`checkpoint-expected-${form}`, 'checkpoint-expected'] : []).map((name) =>
-      join(dirname(path), `${name}.safetensors`),
+    name.replace(/\.pt$/, '.safetensors'),
+    ...(form ? [`checkpoint-expected-${form}`, 'checkpoint-expected'] : []).map(
+      (stem) => `${folder}${stem}.safetensors`,
     ),
-  ].find((candidate) => existsSync(candidate))
+  ].find((candidate) => names.includes(candidate))
 }
 
 /** Where in the file the expected tensors lie: undefined at its top. */
-async function commonPath(path: string, expected: Weights): Promise<string | undefined> {
+async function commonPath(path: string | URL, expected: Weights): Promise<string | undefined> {
   const [first] = expected.tensors.keys()
   const reader = await openWeights(path)
   await reader.close()
@@ -94,7 +97,7 @@ function numbers(tensor: WeightTensor): ArrayLike<number | bigint> {
   return halves ? toFloat32(tensor) : (tensor.data as ArrayLike<number | bigint>)
 }
 
-async function formatFaults(path: string, { info }: About): Promise<string[]> {
+async function formatFaults(path: string | URL, { info }: About): Promise<string[]> {
   if (info?.legacy === undefined) return []
   const reader = await openWeights(path)
   await reader.close()
@@ -102,7 +105,7 @@ async function formatFaults(path: string, { info }: About): Promise<string[]> {
   return reader.format === wanted ? [] : [`is read as ${reader.format}, expected ${wanted}`]
 }
 
-async function valueFaults(path: string, { plain_values, param_groups }: About): Promise<string[]> {
+async function valueFaults(path: string | URL, { plain_values, param_groups }: About): Promise<string[]> {
   const wanted = { ...plain_values, ...(param_groups === undefined ? {} : { param_groups }) }
   if (Object.keys(wanted).length === 0) return []
   const { values } = await readWeights(path)

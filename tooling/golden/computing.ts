@@ -1,3 +1,4 @@
+import { compile, compiledSteps, type GraphRuntime } from '@guided-diffusion/compile'
 import type { StepExecutor } from '@guided-diffusion/diffusion'
 import type * as tf from '@tensorflow/tfjs-core'
 
@@ -17,11 +18,8 @@ export interface Run {
 /** At once, operation by operation. */
 export const eager: Run = async (fn, inputs) => fn({ ...inputs })
 
-/** As graphs in ONNX Runtime. */
-export async function compiled(): Promise<{ run: Run; description: string }> {
-  const { compile, compiledSteps } = await import('@guided-diffusion/compile')
-  const { onnxRuntimeNode } = await import('@guided-diffusion/compile/node')
-  const runtime = await onnxRuntimeNode()
+/** As graphs. */
+export function compiled(runtime: GraphRuntime): Run {
   const run: Run = async (fn, inputs, weights) => {
     const made = await compile(fn, inputs, { runtime, weights })
     try {
@@ -31,5 +29,5 @@ export async function compiled(): Promise<{ run: Run; description: string }> {
     }
   }
   const steps: Run['steps'] = (weights) => compiledSteps({ runtime, weights }).execute
-  return { run: Object.assign(run, { steps }), description: runtime.description }
+  return Object.assign(run, { steps })
 }

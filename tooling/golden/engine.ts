@@ -8,6 +8,7 @@ import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import { findCases } from './cases.ts'
 import { compiled, eager } from './computing.ts'
+import { folderFiles } from './folder-files.ts'
 import { notCompared, type Result } from './result.ts'
 
 /** What a child process tells. */
@@ -37,14 +38,15 @@ async function main(): Promise<void> {
   try {
     const { description } = await startBackend([driver()])
     if (engine === 'onnx') {
-      const graphs = await compiled()
-      run = graphs.run
-      await tell({ kind: 'started', description: graphs.description })
+      const { onnxRuntimeNode } = await import('@guided-diffusion/compile/node')
+      const runtime = await onnxRuntimeNode()
+      run = compiled(runtime)
+      await tell({ kind: 'started', description: runtime.description })
     } else await tell({ kind: 'started', description })
   } catch (error) {
     return tell({ kind: 'refused', reason: sentence(error) })
   }
-  const cases = (await findCases(folder, run)).filter(({ name }) => pattern.test(name))
+  const cases = (await findCases(await folderFiles(folder), run)).filter(({ name }) => pattern.test(name))
   for (const { name, run } of cases) {
     const began = performance.now()
     const result = await run().catch((error: unknown) => notCompared('failed', sentence(error)))

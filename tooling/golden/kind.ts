@@ -1,5 +1,5 @@
 import type { Run } from './computing.ts'
-import type { GoldenCase } from './vectors.ts'
+import type { GoldenCase } from './vector.ts'
 
 /** Values of a tensor in the layout of its file. */
 export type Values = ArrayLike<number>

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { gunzipSync } from 'node:zlib'
 import { networkSpecs, type PublishedName, publishedModels } from '@guided-diffusion/models'
 import { notCompared, type Result } from './result.ts'
 
@@ -9,8 +7,9 @@ interface Listed {
 }
 
 /** The list of released checkpoints: name → what it should be. */
-export async function readPublished(path: string): Promise<ReadonlyMap<string, Listed>> {
-  return new Map(Object.entries(JSON.parse(gunzipSync(await readFile(path)).toString())))
+export async function readPublished(bytes: Uint8Array): Promise<ReadonlyMap<string, Listed>> {
+  const unpacked = new Blob([new Uint8Array(bytes)]).stream().pipeThrough(new DecompressionStream('gzip'))
+  return new Map(Object.entries(await new Response(unpacked).json()))
 }
 
 /** Tensor names and shapes in order, and the number of parameters, of the plans of every network under a name. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Values } from './kind.ts'
-import type { GoldenCase } from './vectors.ts'
+import type { GoldenCase } from './vector.ts'
 
 /** Shape and float32 values of a stored tensor. */
 export function stored({ name, tensors }: GoldenCase, key: string): { shape: number[]; data: Float32Array } {
@@ -31,6 +31,18 @@ export function vector(golden: GoldenCase, key: string, dtype: 'float32' | 'int3
 }
 
 /** Values in the layout of the files: images NCHW, everything else as it is. */
-export function valuesOf(tensor: tf.Tensor): Values {
-  return tf.tidy(() => (tensor.rank === 4 ? tf.transpose(tensor, [0, 3, 1, 2]) : tensor).dataSync().slice())
+export async function valuesOf(tensor: tf.Tensor): Promise<Values> {
+  const laidOut = tensor.rank === 4 ? tf.transpose(tensor, [0, 3, 1, 2]) : tf.clone(tensor)
+  const values = (await laidOut.data()).slice()
+  laidOut.dispose()
+  return values
+}
+
+/** The same of several. */
+export async function allValuesOf(
+  tensors: Readonly<Record<string, tf.Tensor>>,
+): Promise<Record<string, Values>> {
+  const values: Record<string, Values> = {}
+  for (const [key, tensor] of Object.entries(tensors)) values[key] = await valuesOf(tensor)
+  return values
 }

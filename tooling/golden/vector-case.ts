@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Run } from './computing.ts'
 import type { Kind, Outcome } from './kind.ts'
 import { kinds } from './kinds/index.ts'
 import { notCompared, type Result } from './result.ts'
-import { type GoldenCase, goldenError, readGolden } from './vectors.ts'
+import { type GoldenCase, goldenError, readGolden } from './vector.ts'
 
 /** Kinds that no package computes yet. */
 const waiting: readonly { matches(golden: GoldenCase): boolean; reason: string }[] = [
@@ -15,8 +14,8 @@ const waiting: readonly { matches(golden: GoldenCase): boolean; reason: string }
 ]
 
 /** Computes the case of a `.safetensors` file and compares every expected tensor. */
-export async function runVector(name: string, path: string, run: Run): Promise<Result> {
-  const golden = readGolden(name, await readFile(path))
+export async function runVector(name: string, bytes: Uint8Array, run: Run): Promise<Result> {
+  const golden = readGolden(name, bytes)
   const kind = kinds.find((candidate) => candidate.matches(golden))
   if (!kind) {
     const reason = waiting.find((candidate) => candidate.matches(golden))?.reason

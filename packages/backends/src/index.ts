@@ -1,5 +1,11 @@
 export { type AvailableBackend, type Diagnosis, diagnose, type UnavailableBackend } from './doctor.ts'
 export type { BackendDriver, BackendInfo } from './driver.ts'
 export { BackendLostError, BackendUnavailableError, NoBackendError } from './errors.ts'
+export {
+  type ChoiceStorage,
+  type FastestBackend,
+  type FastestBackendOptions,
+  fastestBackend,
+} from './fastest-backend.ts'
 export { registerGradients } from './gradients.ts'
 export { type BackendReport, startBackend } from './start-backend.ts'

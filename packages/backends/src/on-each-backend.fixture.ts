@@ -2,14 +2,25 @@ import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect } from 'vitest'
 import { cpu } from './cpu.ts'
 import { type AvailableBackend, diagnose } from './doctor.ts'
+import type { BackendDriver } from './driver.ts'
 import { registerGradients } from './gradients.ts'
 import { tensorflow } from './tensorflow.ts'
 import { wasm } from './wasm.ts'
+import { webgpu } from './webgpu.ts'
+
+/** Backends that differentiate every operation. */
+const differentiating = [wasm(), tensorflow(), cpu()]
+
+/** Backends that may have fused operations. */
+export const fusing = [...differentiating, webgpu()]
 
 /** A suite for each backend. One that can't run here is reported as skipped, with the reason in its name. */
-export async function onEachBackend(suite: (backend: AvailableBackend) => void): Promise<void> {
+export async function onEachBackend(
+  suite: (backend: AvailableBackend) => void,
+  drivers: readonly BackendDriver[] = differentiating,
+): Promise<void> {
   await registerGradients()
-  for (const each of await diagnose([wasm(), tensorflow(), cpu()])) {
+  for (const each of await diagnose(drivers)) {
     if (each.available) describe(each.name, () => suite(each))
     else describe.skip(`${each.name}: ${each.reason}`, () => suite(each as never))
   }

@@ -11,11 +11,14 @@ if (!gpu || !native) throw new Error('diagnose gives an answer for every driver'
 
 const suite = native.available ? 'native TensorFlow' : `native TensorFlow: ${native.reason}`
 describe.skipIf(!native.available)(suite, () => {
-  test('tells version, threads and GroupNorm', async () => {
+  test('tells version, threads and fused operations', async () => {
     const report = await startBackend([tensorflow(), cpu()])
     expect(tf.getBackend()).toBe('tensorflow')
-    expect(report.description).toMatch(/^TensorFlow \d+\.\d+\.\d+, \d+ threads, (fused|composed) GroupNorm$/)
-    expect(report.description.includes('fused')).toBe(report.kernels.includes('GuidedGroupNorm'))
+    expect(report.description).toMatch(
+      /^TensorFlow \d+\.\d+\.\d+, \d+ threads, (nothing fused|fused GroupNorm and attention)$/,
+    )
+    expect(report.description.includes('GroupNorm')).toBe(report.kernels.includes('GuidedGroupNorm'))
+    expect(report.description.includes('attention')).toBe(report.kernels.includes('GuidedAttention'))
     expect(report).toMatchObject({ name: 'tensorflow', backend: 'tensorflow', trains: true, skipped: [] })
   })
 

@@ -8,6 +8,7 @@ import util from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver, BackendInfo } from './driver.ts'
 import { BackendUnavailableError } from './errors.ts'
+import { registerAttention } from './kernels/attention-tensorflow.ts'
 import { registerGroupNorm } from './kernels/group-norm-tensorflow.ts'
 import { loadPeer } from './load-peer.ts'
 
@@ -91,12 +92,16 @@ async function load(name: string, packageName: typeof cpuPackage | typeof gpuPac
 }
 
 function describe(device: 'CPU' | 'GPU'): BackendInfo {
-  const fused = registerGroupNorm()
+  const fused = [
+    { kernel: 'GuidedGroupNorm', name: 'GroupNorm', there: registerGroupNorm() },
+    { kernel: 'GuidedAttention', name: 'attention', there: registerAttention() },
+  ].filter(({ there }) => there)
   const where = device === 'GPU' ? 'GPU' : `${availableParallelism()} threads`
+  const names = fused.map(({ name }) => name).join(' and ')
   return {
     backend: 'tensorflow',
-    description: `TensorFlow ${libraryVersion()}, ${where}, ${fused ? 'fused' : 'composed'} GroupNorm`,
-    kernels: fused ? ['GuidedGroupNorm', 'GuidedGroupNormGrad'] : [],
+    description: `TensorFlow ${libraryVersion()}, ${where}, ${names ? `fused ${names}` : 'nothing fused'}`,
+    kernels: fused.flatMap(({ kernel }) => [kernel, `${kernel}Grad`]),
     trains: true,
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { wasmFiles } from '#wasm-files'
 import type { BackendDriver } from './driver.ts'
 import { BackendUnavailableError } from './errors.ts'
 import { registerConv2DFilterGradient } from './kernels/conv2d-filter-gradient-wasm.ts'
@@ -14,7 +15,10 @@ const packageName = '@tensorflow/tfjs-backend-wasm'
 export interface WasmOptions {
   /**
    * Folder or address, with a slash at its end, of the three `.wasm` files of `@tensorflow/tfjs-backend-wasm`: for
-   * programs that a bundler made. @default beside the package's own code
+   * programs that find them at no place of their own.
+   *
+   * @default in Node beside the package's own code; in pages where the bundler put them, or where the page's import map
+   * has the package
    */
   readonly folder?: string
 }
@@ -29,7 +33,8 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
     needs: `the package ${packageName}`,
     async start() {
       const stock = await loadPeer('wasm', packageName, () => import('@tensorflow/tfjs-backend-wasm'))
-      if (folder !== undefined) lookIn(stock, folder)
+      const files = folder ?? wasmFiles()
+      if (files !== undefined && !tf.engine().registry.wasm) lookIn(stock, files)
       if (!(await tf.setBackend('wasm'))) {
         throw new BackendUnavailableError({
           backend: 'wasm',
@@ -48,9 +53,12 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
   }
 }
 
-function lookIn(stock: typeof import('@tensorflow/tfjs-backend-wasm'), folder: string): void {
+function lookIn(
+  stock: typeof import('@tensorflow/tfjs-backend-wasm'),
+  files: string | Record<string, string>,
+): void {
   try {
-    stock.setWasmPaths(folder)
+    stock.setWasmPaths(files)
   } catch (cause) {
     throw new BackendUnavailableError({
       backend: 'wasm',

@@ -4,6 +4,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import { findGpu, noAdapterAdvice } from '#gpu'
 import type { BackendDriver } from './driver.ts'
 import { BackendLostError, BackendUnavailableError } from './errors.ts'
+import { registerAttention } from './kernels/attention-webgpu.ts'
+import { registerGroupNorm } from './kernels/group-norm-webgpu.ts'
 import { loadPeer } from './load-peer.ts'
 
 const packageName = '@tensorflow/tfjs-backend-webgpu'
@@ -54,10 +56,12 @@ export function webgpu({ powerPreference = 'high-performance' }: WebGpuOptions =
         )
       }
       await tf.setBackend('webgpu')
+      registerGroupNorm()
+      registerAttention()
       return {
         backend: 'webgpu',
         description: describe(device, info),
-        kernels: [],
+        kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad', 'GuidedAttention', 'GuidedAttentionGrad'],
         trains: true,
         lost: device.lost.then(({ message }) => new BackendLostError({ backend: 'webgpu', reason: message })),
       }

@@ -2,6 +2,7 @@
 import type * as ort from 'onnxruntime-web'
 import { RuntimeUnavailableError } from './errors.ts'
 import type { ElementType, Graph, Initializer } from './graph.ts'
+import { narrowSplits } from './narrow-splits.ts'
 import { byteLength, bytesOf, type ExternalData, onnxModel } from './onnx-file.ts'
 import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
 
@@ -111,8 +112,12 @@ async function load(provider: 'wasm' | 'webgpu'): Promise<typeof ort> {
 /** Constants from this size on are handed over one by one, so that the model holds no second copy of them. */
 const externalFrom = 1024
 
+/** Outputs that one program of WebGPU can have: ten buffers in all, of which two are not outputs. */
+const outputsOnWebGpu = 8
+
 async function open(library: typeof ort, graph: Graph, provider: 'wasm' | 'webgpu'): Promise<GraphSession> {
-  const session = await createSession(library, graph, provider)
+  const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
+  const session = await createSession(library, fitting, provider)
   const { inputs, outputs } = graph
   return {
     run: async (arrays) => {

@@ -2,8 +2,8 @@ import { createClassifier } from '@guided-diffusion/classifier'
 import { encoderConfigFromReference, type ReferenceOptions } from '@guided-diffusion/models'
 import type * as tf from '@tensorflow/tfjs-core'
 import type { Kind } from '../kind.ts'
-import { images, valuesOf, vector } from '../tensors.ts'
-import { goldenWeights } from '../vectors.ts'
+import { allValuesOf, images, vector } from '../tensors.ts'
+import { goldenWeights } from '../vector.ts'
 
 /** The encoder UNet as a classifier: logits, log p(y given x), its gradient. */
 export const classifier: Kind = {
@@ -30,9 +30,7 @@ export const classifier: Kind = {
       inputs,
       made.parameters,
     )
-    const tensors = Object.fromEntries(
-      Object.entries(results).map(([key, tensor]) => [key, valuesOf(tensor)]),
-    )
+    const tensors = await allValuesOf(results)
     made.dispose()
     return { tensors }
   },

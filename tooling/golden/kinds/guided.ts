@@ -11,7 +11,7 @@ import {
 import { respace } from '@guided-diffusion/schedules'
 import type { Kind } from '../kind.ts'
 import { images, imagesFrom, stored, valuesOf } from '../tensors.ts'
-import { goldenWeights } from '../vectors.ts'
+import { goldenWeights } from '../vector.ts'
 import { classifierFromReference } from './classifier.ts'
 import { namedSchedule } from './schedule.ts'
 
@@ -66,7 +66,8 @@ export const guided: Kind = {
           width,
         ]),
     })
-    for await (const step of run) for (const value of Array.from(valuesOf(step.x))) trajectory.push(value)
+    for await (const step of run)
+      for (const value of Array.from(await valuesOf(step.x))) trajectory.push(value)
     denoiser.dispose()
     classifier.dispose()
     return { tensors: { trajectory } }

@@ -1,14 +1,14 @@
 import { discretizedGaussianLogLikelihood, gaussianKl } from '@guided-diffusion/diffusion'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Kind } from '../kind.ts'
-import { stored, valuesOf } from '../tensors.ts'
+import { allValuesOf, stored } from '../tensors.ts'
 
 /** The discretised Gaussian's likelihood, and the divergence of two Gaussians. */
 export const likelihoods: Kind = {
   name: 'likelihoods',
   matches: ({ tensors }) => tensors.has('dgll') && tensors.has('kl'),
   isInput: (key) => key !== 'dgll' && key !== 'kl',
-  compute: (golden) => {
+  compute: async (golden) => {
     const matrix = (key: string) => tf.tensor(stored(golden, key).data, stored(golden, key).shape)
     const first = { mean: matrix('mean1'), logVariance: matrix('logvar1') }
     const second = { mean: matrix('mean2'), logVariance: matrix('logvar2') }
@@ -16,6 +16,6 @@ export const likelihoods: Kind = {
       mean: first.mean,
       logScale: matrix('log_scale'),
     })
-    return { tensors: { kl: valuesOf(gaussianKl(first, second)), dgll: valuesOf(likelihood) } }
+    return { tensors: await allValuesOf({ kl: gaussianKl(first, second), dgll: likelihood }) }
   },
 }

@@ -16,7 +16,7 @@ export const loss: Kind = {
   name: 'loss',
   matches: ({ case: facts, tensors }) => 'loss_type' in facts && tensors.has('out:loss'),
   isInput: (key) => !key.startsWith('out:'),
-  compute: (golden) => {
+  compute: async (golden) => {
     const { case: facts } = golden
     const kind = kinds[String(facts.loss_type)]
     if (!kind) throw new Error(`unknown loss_type ${JSON.stringify(facts.loss_type)}`)
@@ -29,11 +29,11 @@ export const loss: Kind = {
       { xStart, noise, x, t, output: images(golden, 'model_output') },
       { kind },
     )
-    const tensors: Record<string, Values> = { 'out:loss': valuesOf(losses.loss) }
-    if (losses.mse) tensors['out:mse'] = valuesOf(losses.mse)
+    const tensors: Record<string, Values> = { 'out:loss': await valuesOf(losses.loss) }
+    if (losses.mse) tensors['out:mse'] = await valuesOf(losses.mse)
     // the reference states the bound as it enters the sum, we state it in bits per dimension
     const share = kind === 'hybrid' ? Number(facts.T) / 1000 : 1
-    if (losses.vb) tensors['out:vb'] = valuesOf(tf.mul(losses.vb, share))
+    if (losses.vb) tensors['out:vb'] = await valuesOf(tf.mul(losses.vb, share))
     return { tensors }
   },
 }

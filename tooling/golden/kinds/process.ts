@@ -14,7 +14,7 @@ import {
 } from '@guided-diffusion/diffusion'
 import * as tf from '@tensorflow/tfjs-core'
 import type { Kind } from '../kind.ts'
-import { images, stored, valuesOf } from '../tensors.ts'
+import { allValuesOf, images, stored } from '../tensors.ts'
 import { namedSchedule } from './schedule.ts'
 
 const inputs = ['t', 'x0', 'xt', 'model_output', 'noise', 'gradient']
@@ -24,7 +24,7 @@ export const process: Kind = {
   name: 'process',
   matches: ({ case: facts, tensors }) => 'mean_type' in facts && tensors.has('q_sample'),
   isInput: (key) => inputs.includes(key),
-  compute: (golden) => {
+  compute: async (golden) => {
     const diffusion = diffusionOf(golden.case)
     const steps = [...stored(golden, 't').data]
     const [xStart, x, output, noise] = inputs
@@ -58,7 +58,7 @@ export const process: Kind = {
       const [, guided, eta] = /^ddim_(guided_)?eta([\d.]+)$/.exec(key) ?? []
       if (eta) made[key] = after(ddim({ eta: Number(eta) }), guided ? gradient : undefined)
     }
-    return { tensors: Object.fromEntries(Object.entries(made).map(([key, value]) => [key, valuesOf(value)])) }
+    return { tensors: await allValuesOf(made) }
   },
 }
 

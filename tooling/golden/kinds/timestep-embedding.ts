@@ -1,6 +1,6 @@
 import { timestepEmbedding } from '@guided-diffusion/models'
 import type { Kind } from '../kind.ts'
-import { valuesOf, vector } from '../tensors.ts'
+import { allValuesOf, vector } from '../tensors.ts'
 
 const embedding = /^emb(_frac)?(\d+)$/
 
@@ -13,15 +13,12 @@ export const timestepEmbeddings: Kind = {
   matches: ({ tensors }) => tensors.has('t') && [...tensors.keys()].some((key) => embedding.test(key)),
   isInput: (key) => key === 't' || key === 't_frac',
   tolerance: 1e-4,
-  compute: (golden) => {
+  compute: async (golden) => {
     const keys = [...golden.tensors.keys()].filter((key) => embedding.test(key))
     const made = keys.map((key) => {
       const [, fraction, width] = embedding.exec(key) ?? []
-      return [
-        key,
-        valuesOf(timestepEmbedding(vector(golden, fraction ? 't_frac' : 't'), Number(width))),
-      ] as const
+      return [key, timestepEmbedding(vector(golden, fraction ? 't_frac' : 't'), Number(width))] as const
     })
-    return { tensors: Object.fromEntries(made) }
+    return { tensors: await allValuesOf(Object.fromEntries(made)) }
   },
 }

@@ -11,7 +11,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core'
 import type { Kind, Values } from '../kind.ts'
 import { images, valuesOf, vector } from '../tensors.ts'
-import { type GoldenCase, goldenWeights } from '../vectors.ts'
+import { type GoldenCase, goldenWeights } from '../vector.ts'
 
 interface Network {
   readonly specs: readonly ParameterSpec[]
@@ -60,8 +60,8 @@ export const unet: Kind = {
     for (const [key, tensor] of Object.entries(made)) {
       const spec = specs.find(({ name }) => key === `grad:${name}`)
       tensors[key] = spec
-        ? toFile(spec.kind, spec.shape, tensor.dataSync() as Float32Array)
-        : valuesOf(tensor)
+        ? toFile(spec.kind, spec.shape, await tensor.data<'float32'>())
+        : await valuesOf(tensor)
     }
     network.dispose()
     return { tensors }

@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, test } from 'vitest'
-import { largestError, numbersOn, onEachBackend, scatteredTensor } from '../on-each-backend.fixture.ts'
+import {
+  fusing,
+  largestError,
+  numbersOn,
+  onEachBackend,
+  scatteredTensor,
+} from '../on-each-backend.fixture.ts'
 
 interface Case {
   readonly shape: [number, number, number, number]
@@ -77,4 +83,4 @@ await onEachBackend(({ backend, kernels }) => {
       }
     })
   })
-})
+}, fusing)

@@ -1,0 +1,41 @@
+/** What tests call in the page. */
+import { findCases } from '../../golden/cases.ts'
+import { compiled, eager } from '../../golden/computing.ts'
+import { notCompared, type Result } from '../../golden/result.ts'
+import { type EngineName, startEngine } from './engine.ts'
+import { fetchedFiles } from './fetched-files.ts'
+import { type Sampled, type SamplingOptions, sampleEmbedded } from './sampling.ts'
+
+export interface GoldenResult {
+  readonly name: string
+  readonly seconds: number
+  readonly result: Result
+}
+
+declare global {
+  var engines: {
+    sample(engine: EngineName, options: SamplingOptions): Promise<Sampled & { description: string }>
+    /** Golden vectors whose name matches. */
+    golden(engine: EngineName, only: string): Promise<GoldenResult[]>
+  }
+}
+
+globalThis.engines = {
+  sample: async (name, options) => {
+    const { description, runtime } = await startEngine(name)
+    return { description, ...(await sampleEmbedded({ ...options, runtime })) }
+  },
+
+  golden: async (engine, only) => {
+    const { runtime } = await startEngine(engine)
+    const pattern = new RegExp(only)
+    const cases = await findCases(await fetchedFiles(), runtime ? compiled(runtime) : eager)
+    const results: GoldenResult[] = []
+    for (const { name, run } of cases.filter((each) => pattern.test(each.name))) {
+      const began = performance.now()
+      const result = await run().catch((error: unknown) => notCompared('failed', String(error)))
+      results.push({ name, seconds: (performance.now() - began) / 1000, result })
+    }
+    return results
+  },
+}
