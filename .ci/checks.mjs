@@ -77,11 +77,20 @@ async function golden(...args) {
   return { passed: Number(passed), failed: Number(failed) || (ok ? 0 : 1) }
 }
 
+/** Exported files beside ONNX's checker and Python's runtime: its cases. */
+async function onnxFiles() {
+  const { ok, tail } = await run([...pnpm, 'check:onnx'])
+  const [, passed, failed] = /(\d+) passed, (\d+) failed\s*$/.exec(tail) ?? []
+  if (passed === undefined) return { passed: 0, failed: 1 }
+  return { passed: Number(passed), failed: Number(failed) || (ok ? 0 : 1) }
+}
+
 /** What native TensorFlow is set up with, and the images that the command-line program is tested on. */
 async function systemPackages() {
   const has = (command) => spawnSync('sh', ['-c', command], { stdio: 'ignore' }).status === 0
   const wanted = [
     ['python3-pip', 'python3 -m pip --version'],
+    ['python3-venv', 'python3 -c "import ensurepip, venv"'],
     ['g++', 'g++ --version'],
     ['dataset-fashion-mnist', 'test -d /usr/share/datasets/fashion-mnist'],
   ]
@@ -104,6 +113,7 @@ const onCpu = '^(?!unet-|guided-|classifier-)|unet-c|unet-f|guided-ddim-scale1|c
 const checks = [
   ['npm test', () => tests(['npm', 'test'], { force: true })],
   ['system packages', systemPackages],
+  ['exported files in Python', onnxFiles],
   ['native TensorFlow', async () => asOne(await run([...pnpm, 'provision:tensorflow']))],
   ['golden vectors, tensorflow', () => golden('--engine', 'tensorflow')],
   ['golden vectors, onnx', () => golden('--engine', 'onnx')],
