@@ -85,10 +85,11 @@ async function onnxFiles() {
   return { passed: Number(passed), failed: Number(failed) || (ok ? 0 : 1) }
 }
 
-/** What native TensorFlow is set up with, and the images that the command-line program is tested on. */
+/** A browser for tests, what native TensorFlow is set up with, and the images that the command-line program is tested on. */
 async function systemPackages() {
   const has = (command) => spawnSync('sh', ['-c', command], { stdio: 'ignore' }).status === 0
   const wanted = [
+    ['chromium', 'test -n "$CHROMIUM_PATH" || command -v chromium || command -v google-chrome'],
     ['python3-pip', 'python3 -m pip --version'],
     ['python3-venv', 'python3 -c "import ensurepip, venv"'],
     ['g++', 'g++ --version'],
@@ -111,8 +112,8 @@ const onCpu = '^(?!unet-|guided-|classifier-)|unet-c|unet-f|guided-ddim-scale1|c
 
 /** @type {readonly [string, () => Promise<{ passed: number, failed: number }>][]} */
 const checks = [
-  ['npm test', () => tests(['npm', 'test'], { force: true })],
   ['system packages', systemPackages],
+  ['npm test', () => tests(['npm', 'test'], { force: true })],
   ['exported files in Python', onnxFiles],
   ['native TensorFlow', async () => asOne(await run([...pnpm, 'provision:tensorflow']))],
   ['golden vectors, tensorflow', () => golden('--engine', 'tensorflow')],

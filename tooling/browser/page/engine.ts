@@ -5,8 +5,9 @@ import { wasm } from '@guided-diffusion/backends/wasm'
 import { webgpu } from '@guided-diffusion/backends/webgpu'
 import type { GraphRuntime } from '@guided-diffusion/compile'
 import { onnxRuntimeWeb } from '@guided-diffusion/compile/web'
+import { stockWasm } from './stock-wasm.ts'
 
-export type EngineName = 'wasm' | 'webgpu' | 'cpu' | 'onnx-wasm' | 'onnx-webgpu'
+export type EngineName = 'stock-wasm' | 'wasm' | 'webgpu' | 'cpu' | 'onnx-wasm' | 'onnx-webgpu'
 
 /** An engine that runs. */
 export interface Engine {
@@ -16,6 +17,7 @@ export interface Engine {
 }
 
 const drivers: Readonly<Record<EngineName, () => BackendDriver>> = {
+  'stock-wasm': stockWasm,
   wasm,
   webgpu,
   cpu,

@@ -2,6 +2,7 @@
 import { findCases } from '../../golden/cases.ts'
 import { compiled, eager } from '../../golden/computing.ts'
 import { notCompared, type Result } from '../../golden/result.ts'
+import { convolutionOn, convolutionOnJax, operations } from './convolution.ts'
 import { type EngineName, startEngine } from './engine.ts'
 import { fetchedFiles } from './fetched-files.ts'
 import { type Sampled, type SamplingOptions, sampleEmbedded } from './sampling.ts'
@@ -17,6 +18,8 @@ declare global {
     sample(engine: EngineName, options: SamplingOptions): Promise<Sampled & { description: string }>
     /** Golden vectors whose name matches. */
     golden(engine: EngineName, only: string): Promise<GoldenResult[]>
+    /** Seconds and GFLOP/s of a convolution, on an engine or on jax-js. */
+    convolve(engine: EngineName | 'jax-wasm' | 'jax-webgpu'): Promise<{ seconds: number; gflops: number }>
   }
 }
 
@@ -37,5 +40,13 @@ globalThis.engines = {
       results.push({ name, seconds: (performance.now() - began) / 1000, result })
     }
     return results
+  },
+
+  convolve: async (engine) => {
+    const seconds =
+      engine === 'jax-wasm' || engine === 'jax-webgpu'
+        ? await convolutionOnJax(engine === 'jax-wasm' ? 'wasm' : 'webgpu')
+        : await convolutionOn(engine)
+    return { seconds, gflops: operations / seconds / 1e9 }
   },
 }
