@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core'
+import type { NamedTensors } from './named-tensors.ts'
 import type { Reverse } from './reverse.ts'
 
 /** What a guidance may look at in one step. All of it is lent. */
@@ -11,6 +12,8 @@ export interface GuidanceContext {
   readonly tPrevious: tf.Tensor1D
   /** `[B]` int32. */
   readonly labels?: tf.Tensor1D
+  /** What `given` of the run's options answered for this step. */
+  readonly given?: NamedTensors
   /** The step as the network would make it alone. */
   readonly reverse: Reverse
   /**

@@ -38,6 +38,7 @@ export {
   trainingLoss,
   variationalBound,
 } from './loss.ts'
+export type { NamedTensors } from './named-tensors.ts'
 export { initialNoise, stepNoise } from './noise.ts'
 export { type ImageShape, initialNoiseValues } from './noise-values.ts'
 export { posteriorMean, xStartFromPrevious } from './posterior.ts'
@@ -52,5 +53,5 @@ export { type Reverse, type ReverseOptions, reverse, reverseFrom } from './rever
 export { type SamplingStep, sample } from './sample.ts'
 export type { Sampler, SamplerInput } from './sampler.ts'
 export type { SamplingOptions } from './sampling-options.ts'
-export type { NamedTensors, StepExecutor, StepFunction } from './step.ts'
+export type { StepExecutor, StepFunction } from './step.ts'
 export { reverseLogVariance, reverseVariance, type SplitOutput, splitOutput } from './variance.ts'

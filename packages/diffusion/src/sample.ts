@@ -7,13 +7,14 @@ import { ddim } from './ddim.ts'
 import type { Diffusion } from './diffusion.ts'
 import { DivergenceError } from './errors.ts'
 import { networkTimesteps } from './forward.ts'
+import type { NamedTensors } from './named-tensors.ts'
 import { nextTask } from './next-task.ts'
 import { initialNoise, stepNoise } from './noise.ts'
 import type { Sampler } from './sampler.ts'
 import { type SamplingOptions, samplesOf } from './sampling-options.ts'
 import {
   finishStep,
-  type NamedTensors,
+  givenInputs,
   type StepFacts,
   type StepFunction,
   type StepInputs,
@@ -107,6 +108,7 @@ async function advance(
   let made: StepResult | undefined
   try {
     if (sampler.stochastic) lent.noise = options.noise?.(t) ?? stepNoise(seed, samples, t, shape)
+    if (options.given) Object.assign(lent, givenInputs(options.given(facts.index)))
     const tensors = { ...lent, x, ...(labels ? { labels } : {}) }
     if (step && execute) {
       lent.coefficients = coefficientTable(diffusion, steps)

@@ -3,10 +3,11 @@ import type { Denoiser } from './denoiser.ts'
 import type { Diffusion } from './diffusion.ts'
 import { DiffusionOptionError } from './errors.ts'
 import type { Guidance, GuidanceContext } from './guidance.ts'
+import type { NamedTensors } from './named-tensors.ts'
 import type { ImageShape } from './noise-values.ts'
 import type { ReverseOptions } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
-import type { NamedTensors, StepExecutor } from './step.ts'
+import type { StepExecutor } from './step.ts'
 
 export interface SamplingOptions extends ReverseOptions {
   /** The process on the schedule's steps that are to be made: `respace` it for fewer. */
@@ -29,6 +30,11 @@ export interface SamplingOptions extends ReverseOptions {
   readonly start?: tf.Tensor4D
   /** The noise of step t, in place of that from the seed; handed over. */
   readonly noise?: (t: number) => tf.Tensor4D
+  /**
+   * Tensors for `given` of the guidance's context in step `index`, from 0: what changes while the run goes on, such as a
+   * strength. A step that runs as a graph takes them as inputs, where a number would have it traced anew. Handed over.
+   */
+  readonly given?: (index: number) => NamedTensors
   /**
    * Looks at each step before it is made and answers with tensors to be seen in `observed`: what a classifier says of
    * x_t, for example. It changes nothing. What it makes on the way is tidied.

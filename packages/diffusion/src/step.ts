@@ -6,17 +6,16 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Coefficients, coefficientNames, coefficientsFrom } from './coefficients.ts'
 import { AsynchronousDenoiserError } from './errors.ts'
 import type { GuidanceContext } from './guidance.ts'
+import type { NamedTensors } from './named-tensors.ts'
 import { reverse } from './reverse.ts'
 import type { Sampler } from './sampler.ts'
 import type { SamplingOptions } from './sampling-options.ts'
-
-export type NamedTensors = Readonly<Record<string, tf.Tensor>>
 
 /** A step: inputs are lent, results are the caller's. */
 export interface StepFunction {
   /**
    * From `x` `[B, H, W, C]`, `t` and `tPrevious` `[B]`, `coefficients` `[n, B]` in the order of `coefficientNames`, and
-   * where the run has them `labels` `[B]` int32 and `noise` `[B, H, W, C]`, to the next `x`, `xStart`, `gradient` of a
+   * where the run has them `labels` `[B]` int32, `noise` `[B, H, W, C]` and `given/…`, to the next `x`, `xStart`, `gradient` of a
    * guided run, `magnitudes` `[2]`: the sums of |output of the denoiser| and |x|, finite if all of theirs are; and
    * `observed/…`, whatever `observe` answers.
    *
@@ -48,6 +47,8 @@ export interface StepInputs {
   readonly labels?: tf.Tensor1D
   readonly noise?: tf.Tensor4D
   readonly at: Coefficients
+  /** `given/…`: what the run gives the guidance. */
+  readonly [given: `given/${string}`]: tf.Tensor
 }
 
 /** A finished step: x, x̂_0, the gradient of a guided one, what was observed, and what shows whether it is finite. */
@@ -60,21 +61,36 @@ export interface StepResult {
 }
 
 const observedPrefix = 'observed/'
+const givenPrefix = 'given/'
 
-/** A step's result under flat names, and back. */
-function flat({ observed = {}, ...result }: StepResult): NamedTensors {
-  const named = Object.entries(observed).map(([name, tensor]) => [observedPrefix + name, tensor])
-  return { ...result, ...Object.fromEntries(named) }
+/** The same with a prefix before each name. */
+function prefixed(prefix: string, tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]))
 }
 
+/** The tensors whose names begin with the prefix, without it; nothing where there are none. */
+function under(prefix: string, tensors: NamedTensors): NamedTensors | undefined {
+  const found = Object.entries(tensors).filter(([name]) => name.startsWith(prefix))
+  if (found.length === 0) return undefined
+  return Object.fromEntries(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+}
+
+/** What a step is given beside its own inputs, under the names that these have among them. */
+export function givenInputs(given: NamedTensors): NamedTensors {
+  return prefixed(givenPrefix, given)
+}
+
+/** The result of a step that was executed as one function. */
 export function stepResult(named: NamedTensors): StepResult {
-  const result: Record<string, tf.Tensor> = {}
-  const observed: Record<string, tf.Tensor> = {}
-  for (const [name, tensor] of Object.entries(named)) {
-    if (name.startsWith(observedPrefix)) observed[name.slice(observedPrefix.length)] = tensor
-    else result[name] = tensor
-  }
-  return { ...result, ...(Object.keys(observed).length > 0 ? { observed } : {}) } as unknown as StepResult
+  const observed = under(observedPrefix, named)
+  const { x, xStart, gradient, magnitudes } = named
+  return {
+    x,
+    xStart,
+    ...(gradient ? { gradient } : {}),
+    ...(observed ? { observed } : {}),
+    magnitudes,
+  } as StepResult
 }
 
 /**
@@ -85,9 +101,11 @@ export function finishStep(
   options: SamplingOptions,
   sampler: Sampler,
   output: tf.Tensor4D,
-  { x, t, tPrevious, labels, noise, at }: StepInputs,
+  { at, ...inputs }: StepInputs,
   facts: StepFacts,
 ): StepResult {
+  const { x, t, tPrevious, labels, noise } = inputs
+  const given = under(givenPrefix, inputs as NamedTensors)
   return tf.tidy(() => {
     const { diffusion, guidance, observe } = options
     const alone = reverse(diffusion, at, x, output, options)
@@ -96,6 +114,7 @@ export function finishStep(
       t,
       tPrevious,
       ...(labels ? { labels } : {}),
+      ...(given ? { given } : {}),
       reverse: alone,
       predictXStart: (input) => predictXStart(options, at, { x: input, t, labels }),
       get index() {
@@ -110,8 +129,8 @@ export function finishStep(
     }
     const gradient = guidance ? tf.clone(guidance(context)) : undefined
     const observed = observe && cloned(observe(context))
-    const given = { ...(gradient ? { gradient } : {}), ...(noise ? { noise } : {}) }
-    const next = sampler.step({ x, reverse: alone, at, ...given })
+    const pulled = { ...(gradient ? { gradient } : {}), ...(noise ? { noise } : {}) }
+    const next = sampler.step({ x, reverse: alone, at, ...pulled })
     // the output is looked at beside x, since clipping on the wasm backend makes −1 of NaN
     const magnitudes = tf.stack([tf.sum(tf.abs(output)), tf.sum(tf.abs(next.x))]) as tf.Tensor1D
     return {
@@ -156,7 +175,8 @@ export function stepFunction(
       const at = coefficientsFrom(rows.map((row) => tf.reshape<tf.Rank.R4>(row, [-1, 1, 1, 1])))
       const given = { ...tensors, at } as unknown as StepInputs
       const output = immediate(options.denoiser.forward(given.x, given.t, given.labels))
-      return flat(finishStep(options, sampler, output, given, watched))
+      const { observed = {}, ...made } = finishStep(options, sampler, output, given, watched)
+      return { ...made, ...prefixed(observedPrefix, observed) }
     }) as NamedTensors
   }
   return Object.assign(step, { varies: () => looked })

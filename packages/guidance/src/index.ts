@@ -12,4 +12,4 @@ export {
   gradientGuidance,
   type LogDensity,
 } from './gradient-guidance.ts'
-export type { Scale } from './scale.ts'
+export type { Scale, StepScale } from './scale.ts'
