@@ -49,6 +49,8 @@ function started(): Worker {
   if (worker) return worker
   worker = new Worker(new URL('./worker/worker.ts', import.meta.url), { type: 'module', name: 'sampler' })
   worker.addEventListener('message', ({ data }: MessageEvent<Report>) => receive(data))
+  const choice = remembered()
+  if (choice !== null) worker.postMessage({ type: 'remembered', choice } satisfies Request)
   worker.addEventListener('error', (event) => {
     event.preventDefault()
     crashed(event.message)
@@ -56,7 +58,29 @@ function started(): Worker {
   return worker
 }
 
+const choiceKey = 'fastest-engine'
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(choiceKey)
+  } catch {
+    return null
+  }
+}
+
+function remember(choice: string): void {
+  try {
+    localStorage.setItem(choiceKey, choice)
+  } catch {
+    // a browser that keeps nothing measures at each visit
+  }
+}
+
 function receive(report: Report): void {
+  if (report.type === 'remember') {
+    remember(report.choice)
+    return
+  }
   const listener = listeners.get(report.id)
   if (!listener) return
   switch (report.type) {

@@ -39,7 +39,7 @@ export const defaults: LinkState = {
   gammas: [[0, 4]],
   steps: 25,
   sampler: 'ddim',
-  seed: 1,
+  seed: 7,
   count: 1,
 }
 

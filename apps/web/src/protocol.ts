@@ -5,6 +5,8 @@
 import type { EngineChoice, ModelChoice, RunPlan } from './plan.ts'
 
 export type Request =
+  /** The choice of an engine that was measured on an earlier visit: a worker can't read it. */
+  | { readonly type: 'remembered'; readonly choice: string }
   | { readonly type: 'run'; readonly id: number; readonly plan: RunPlan }
   /** Loads a model and nothing more. */
   | { readonly type: 'load'; readonly id: number; readonly model: ModelChoice; readonly engine: EngineChoice }
@@ -16,6 +18,8 @@ export type Report =
   | ({ readonly type: 'progress'; readonly id: number } & Loading)
   | { readonly type: 'ready'; readonly id: number; readonly model: ModelFacts; readonly engine: EngineFacts }
   | ({ readonly type: 'step'; readonly id: number } & StepPicture)
+  /** A choice of an engine that is to be kept for later visits. */
+  | { readonly type: 'remember'; readonly choice: string }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly problem: Problem }
 

@@ -1,7 +1,7 @@
 import { pairPlan } from '../plans.ts'
 import type { StepPicture } from '../protocol.ts'
 import { type Run, runs } from '../runs.ts'
-import { className, count, gamma, label, modelFacts, seed } from '../settings.ts'
+import { className, count, gamma, label, modelFacts, seed, steps } from '../settings.ts'
 import { ClassPicker } from './class-picker.tsx'
 import { cellPixels, cellProbabilities, noisePixels, pullPixels } from './frame-pixels.ts'
 import { GammaSlider } from './gamma-slider.tsx'
@@ -34,24 +34,59 @@ export function Instrument() {
   const pull = frame && pullPixels(frame, guided, facts.shape)
   return (
     <section class="figure instrument" id="figure-pair" aria-label="Sampling, alone and guided">
+      <ProblemPanel figure="pair" again={begin} />
       <div class="stage">
         <div class="pair">
-          <figure>
+          <figure class="view">
             <Picture pixels={picture(free)} label={spoken('left alone', frame)} tone="free" />
+            <div class="side">
+              <Picture pixels={foreseen(free)} label="Predicted picture, left alone" />
+              <div class="picture none">no pull</div>
+            </div>
             <figcaption>
               <b class="free">Left alone</b> <span>{verdict(likely(free))}</span>
             </figcaption>
           </figure>
-          <figure>
+          <figure class="view">
             <Picture pixels={picture(guided)} label={spoken(`guided towards ${name}`, frame)} tone="guided" />
+            <div class="side">
+              <Picture pixels={foreseen(guided)} label="Predicted picture, guided" />
+              <Picture
+                pixels={pull}
+                label="The pull of the classifier on each pixel: blue darker, orange brighter"
+              />
+            </div>
             <figcaption>
-              <b class="guided">Guided, γ = {(frame?.gamma ?? gamma.value).toFixed(1)}</b>{' '}
+              <b class="guided">
+                Guided, <i>γ</i> = {(frame?.gamma ?? gamma.value).toFixed(1)}
+              </b>{' '}
               <span>{verdict(likely(guided))}</span>
             </figcaption>
           </figure>
         </div>
-        <Timeline made={made} total={run?.total ?? 25} timestep={frame?.timestep} at={at} />
+        <Timeline made={made} total={run?.total ?? steps.value} timestep={frame?.timestep} at={at} />
+        <p class="key">
+          Large, the noisy picture <i>xₜ</i>. Beside it what the model foresees, <i>x̂₀</i>, and the pull on
+          each pixel: <span class="brighter">brighter</span>, <span class="darker">darker</span>.
+        </p>
         <Samples run={run} />
+        <div class="readings">
+          <div class="reading">
+            <h3>What the classifier reads</h3>
+            <Probabilities free={likely(free)} guided={likely(guided)} />
+          </div>
+          <div class="reading">
+            <h3>
+              How sure it is of <i>{name}</i>, step by step
+            </h3>
+            <TracePlot
+              free={traceOf(run, free)}
+              guided={traceOf(run, guided)}
+              total={run?.total ?? steps.value}
+              at={at}
+            />
+          </div>
+        </div>
       </div>
       <div class="controls">
         <ClassPicker />
@@ -59,45 +94,6 @@ export function Instrument() {
         <SampleButton figure="pair" plan={begin} words="Sample" />
         <RunSettings />
         <Share run={run} figure="pair" cell={guided} count={count.value} />
-      </div>
-      <ProblemPanel figure="pair" again={begin} />
-      <div class="readings">
-        <div class="reading foreseen">
-          <h3>
-            What it foresees, <i>x̂₀</i>
-          </h3>
-          <div class="tiles">
-            <Picture pixels={foreseen(free)} label="Predicted picture, left alone" tone="free" />
-            <Picture pixels={foreseen(guided)} label="Predicted picture, guided" tone="guided" />
-          </div>
-        </div>
-        <div class="reading pull">
-          <h3>
-            The pull, <i>γ ∇ log p(y | xₜ)</i>
-          </h3>
-          <div class="tiles">
-            <Picture pixels={pull} label="The pull of the classifier on each pixel" />
-            <p class="legend">
-              <span class="brighter">brighter</span>
-              <span class="darker">darker</span>
-            </p>
-          </div>
-        </div>
-        <div class="reading">
-          <h3>What the classifier reads</h3>
-          <Probabilities free={likely(free)} guided={likely(guided)} />
-        </div>
-        <div class="reading">
-          <h3>
-            p({name} | <i>xₜ</i>) over the steps
-          </h3>
-          <TracePlot
-            free={traceOf(run, free)}
-            guided={traceOf(run, guided)}
-            total={run?.total ?? 25}
-            at={at}
-          />
-        </div>
       </div>
     </section>
   )

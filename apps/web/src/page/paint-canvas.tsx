@@ -63,7 +63,6 @@ export function PaintCanvas({
   }
   const count = wish.mask.reduce((sum, each) => sum + each, 0)
   return (
-    // biome-ignore lint/a11y/useSemanticElements: nothing in HTML is painted on
     <div
       class="paint-canvas"
       role="application"

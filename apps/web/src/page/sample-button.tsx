@@ -2,6 +2,7 @@ import type { Figure } from '../link.ts'
 import type { RunPlan } from '../plan.ts'
 import type { Loading } from '../protocol.ts'
 import { active, runs, start, stop } from '../runs.ts'
+import { engineFacts } from '../settings.ts'
 
 /** Starts and stops a figure, and says under the button how far it is. */
 export function SampleButton({
@@ -36,7 +37,7 @@ export function SampleButton({
 
 function stateWords(figure: Figure): string {
   const run = runs[figure].value
-  if (!run) return 'The first time loads an engine and 8 MB of weights.'
+  if (!run) return engineFacts.value ? '' : 'The first time loads 8 MB of weights.'
   const { status, loading, frames, total } = run
   switch (status) {
     case 'loading':

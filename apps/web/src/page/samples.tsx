@@ -8,15 +8,14 @@ import { Picture } from './picture.tsx'
 export function Samples({ run }: { run: Run | undefined }) {
   if (count.value === 1) return null
   const frame = run?.frames.at(-1)
-  const fits = frame && run.plan.cells.length === 2 * count.value
+  const shown =
+    run && frame && run.plan.cells.length === 2 * count.value ? { ...frame, ...run.model } : undefined
   return (
     <fieldset class="samples">
       <legend class="hidden">Which noise is shown</legend>
       {Array.from({ length: count.value }, (_, i) => {
         const pixels = (cell: number) =>
-          fits
-            ? cellPixels(frame.x, cell, run.model.shape)
-            : noisePixels(seed.value, i, modelFacts.value.shape)
+          shown ? cellPixels(shown.x, cell, shown.shape) : noisePixels(seed.value, i, modelFacts.value.shape)
         return (
           <label key={i}>
             <input

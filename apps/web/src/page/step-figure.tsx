@@ -1,9 +1,9 @@
 /** Places of the drawing. */
 const noisy = { x: 84, y: 262 }
 const mean = { x: 206, y: 214 }
-const wanted = { x: 420, y: 92 }
+const wanted = { x: 392, y: 96 }
 /** Length of the pull at γ = 10, and the deviation. */
-const reach = 190
+const reach = 178
 const deviation = 42
 
 /** Where dots of N(0, I) lie: drawn once, so that they move with the mean and not by themselves. */
@@ -39,7 +39,7 @@ export function StepFigure({ gamma }: { gamma: number }) {
           <path d="M0 0.6L7 4L0 7.4z" fill="context-stroke" />
         </marker>
       </defs>
-      {[170, 128, 88, 50].map((radius) => (
+      {[112, 84, 58, 32].map((radius) => (
         <ellipse
           key={radius}
           class="contour"
@@ -50,8 +50,8 @@ export function StepFigure({ gamma }: { gamma: number }) {
           transform={`rotate(-24 ${wanted.x} ${wanted.y})`}
         />
       ))}
-      <text class="contour-name" x={wanted.x} y={wanted.y + 4} text-anchor="middle">
-        p(y | x) high
+      <text class="contour-name" x={wanted.x} y={wanted.y - 74} text-anchor="middle">
+        where p(y | x) is high
       </text>
       <circle class="alone" cx={mean.x} cy={mean.y} r={deviation} />
       <circle class="reached" cx={pulled.x} cy={pulled.y} r={deviation} />
@@ -76,10 +76,10 @@ export function StepFigure({ gamma }: { gamma: number }) {
       <text x={mean.x - 6} y={mean.y + 26}>
         μ
       </text>
-      <text class="pull-name" x={(mean.x + pulled.x) / 2 + 14} y={(mean.y + pulled.y) / 2 + 30}>
-        {gamma > 0 ? 'γ Σ ∇ log p' : ''}
+      <text class="pull-name" x={pulled.x + deviation + 8} y={pulled.y + deviation - 6}>
+        {gamma > 0 ? 'γ Σ ∇ log p(y | xₜ)' : ''}
       </text>
-      <text class="small" x={pulled.x} y={pulled.y - deviation - 9} text-anchor="middle">
+      <text class="small" x={pulled.x - deviation - 8} y={pulled.y - deviation + 8} text-anchor="end">
         xₜ₋₁ falls here
       </text>
     </svg>

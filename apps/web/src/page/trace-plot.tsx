@@ -11,7 +11,7 @@ export function TracePlot({
   /** Steps made at the moment that is looked at. */
   at: number
 }) {
-  const [width, height] = [300, 132]
+  const [width, height] = [400, 148]
   const x = (step: number) => (width * step) / Math.max(1, total - 1)
   const y = (p: number) => height - height * p
   const line = (values: readonly number[]) =>

@@ -1,5 +1,11 @@
 /** The engines of a page, and which one runs. */
-import { type BackendDriver, startBackend } from '@guided-diffusion/backends'
+import {
+  type BackendDriver,
+  type BackendReport,
+  type ChoiceStorage,
+  fastestBackend,
+  startBackend,
+} from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import { webgpu } from '@guided-diffusion/backends/webgpu'
@@ -27,55 +33,41 @@ const drivers: Readonly<Record<EngineName, () => BackendDriver>> = {
 }
 
 /**
- * Starts an engine; `auto` is the first that runs, the fastest before the others.
+ * Starts an engine; `auto` is the fastest of those that run eagerly, by a short measurement that is made once.
  *
- * @throws what the last engine that was tried threw.
+ * @throws NoBackendError of `@guided-diffusion/backends`, RuntimeUnavailableError of `@guided-diffusion/compile`.
  */
-export async function startEngine(choice: EngineChoice): Promise<Engine> {
+export async function startEngine(choice: EngineChoice, storage: ChoiceStorage): Promise<Engine> {
   if (choice !== 'auto') return start(choice, 'It was chosen by hand.')
-  const skipped: string[] = []
-  const [last, ...others] = (await automaticOrder()).reverse()
-  for (const name of others.reverse()) {
-    try {
-      return await start(name, because(name, skipped))
-    } catch (error) {
-      const { reason, message } = error as Error & { reason?: string }
-      skipped.push(`${name}: ${reason ?? message}.`)
-    }
+  const report = await fastestBackend([...((await hasCard()) ? [webgpu()] : []), wasm()], { storage })
+  const name = report.name as EngineName
+  return {
+    name,
+    facts: { name, description: report.description, why: `The fastest here: ${report.reason}` },
+    lost: watched(report),
   }
-  return start(last as EngineName, because(last as EngineName, skipped))
 }
 
-/** Graphics cards first, if they are real ones; then threads; then what always runs. */
-async function automaticOrder(): Promise<EngineName[]> {
-  const adapter = await navigator.gpu?.requestAdapter()
-  const card = adapter && !adapter.info.isFallbackAdapter && !/swiftshader|llvmpipe/i.test(describe(adapter))
-  return [
-    ...(card ? (['webgpu'] as const) : []),
-    ...(crossOriginIsolated ? (['onnx-wasm'] as const) : []),
-    'wasm',
-  ]
+/** Whether WebGPU has more than software, which would take seconds to be measured and lose. */
+async function hasCard(): Promise<boolean> {
+  const info = (await navigator.gpu?.requestAdapter())?.info
+  if (!info || info.isFallbackAdapter) return false
+  return !/swiftshader|llvmpipe/i.test(`${info.vendor} ${info.architecture} ${info.description}`)
 }
-
-const describe = ({ info }: GPUAdapter) => `${info.vendor} ${info.architecture} ${info.description}`
-
-const reasons: Readonly<Record<EngineName, string>> = {
-  webgpu: 'This device has a graphics card that WebGPU can use.',
-  'onnx-webgpu': 'This device has a graphics card that WebGPU can use.',
-  'onnx-wasm': 'Threads of WebAssembly are the fastest without a graphics card.',
-  wasm: 'It runs everywhere, on one thread.',
-}
-
-const because = (name: EngineName, skipped: readonly string[]) => [reasons[name], ...skipped].join(' ')
 
 async function start(name: EngineName, why: string): Promise<Engine> {
   const report = await startBackend([drivers[name]()])
-  let gone: Error | undefined
-  void report.lost?.then((error) => {
-    gone = error
-  })
-  const lost = () => gone
+  const lost = watched(report)
   if (!name.startsWith('onnx')) return { name, facts: { name, description: report.description, why }, lost }
   const runtime = await onnxRuntimeWeb({ provider: name === 'onnx-wasm' ? 'wasm' : 'webgpu' })
   return { name, facts: { name, description: runtime.description, why }, runtime, lost }
+}
+
+/** Whether the device was taken away meanwhile, and why. */
+function watched({ lost }: BackendReport): () => Error | undefined {
+  let gone: Error | undefined
+  void lost?.then((error) => {
+    gone = error
+  })
+  return () => gone
 }

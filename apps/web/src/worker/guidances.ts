@@ -6,21 +6,19 @@ import * as tf from '@tensorflow/tfjs-core'
 import { fromBytes } from '../pixels.ts'
 import type { Cell, Wish } from '../plan.ts'
 
-/**
- * All pulls of a run as one guidance, or none.
- *
- * @param gammaAt γ of a step for the cells that have none of their own.
- */
-export function guidanceOf(
-  { cells, wish, classifier }: { cells: readonly Cell[]; wish?: Wish; classifier?: Classifier },
-  gammaAt: (step: number) => number,
-): Guidance | undefined {
+/** All pulls of a run as one guidance, or none. γ of each cell is `gammas` of what the run gives. */
+export function guidanceOf({
+  cells,
+  wish,
+  classifier,
+}: {
+  cells: readonly Cell[]
+  wish?: Wish
+  classifier?: Classifier
+}): Guidance | undefined {
   const pulls: Guidance[] = []
-  if (classifier) {
-    // looks at the number of the step, so that a traced step is told γ anew each time
-    const scale = ({ index }: { index: number }) => cells.map(({ gamma }) => gamma ?? gammaAt(index))
-    pulls.push(classifierGuidance(classifier, { scale }))
-  }
+  if (classifier)
+    pulls.push(classifierGuidance(classifier, { scale: ({ given }) => given?.gammas as tf.Tensor1D }))
   const painted = wish && cells.some(({ wished }) => wished) && paintGuidance(wish, cells)
   if (painted) pulls.push(painted)
   return pulls.length > 0 ? sum(...pulls) : undefined

@@ -31,7 +31,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
     ...(plan.wish ? { wish: plan.wish } : {}),
     ...(classifier ? { classifier } : {}),
   }
-  const guidance = guidanceOf(parts, gamma)
+  const guidance = guidanceOf(parts)
   const weights = [unet.parameters, ...(classifier ? [classifier.parameters] : [])]
   const graphs = engine.runtime && compiledSteps({ runtime: engine.runtime, weights })
   let began = performance.now()
@@ -46,6 +46,10 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
       seed: plan.seed,
       signal,
       ...(guidance ? { guidance } : {}),
+      given: (index) => {
+        const now = gamma(index)
+        return { gammas: tf.tensor1d(plan.cells.map((cell) => cell.gamma ?? now)) }
+      },
       ...(classifier
         ? { observe: ({ x, t }) => ({ probabilities: tf.softmax(classifier.logits(x, t)) }) }
         : {}),

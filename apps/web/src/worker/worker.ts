@@ -13,6 +13,12 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope
 
 const dropped = new Map<string, Blob>()
+/** The engine that was the fastest on an earlier visit. */
+let remembered: string | null = null
+const storage = {
+  getItem: () => remembered,
+  setItem: (_: string, choice: string) => tell({ type: 'remember', choice }),
+}
 /** What runs, and the γ that was set by hand. */
 let current: { readonly id: number; readonly abort: AbortController; gamma?: number } | undefined
 let queue: Promise<void> = Promise.resolve()
@@ -21,6 +27,8 @@ scope.addEventListener('message', ({ data }) => {
   if ('file' in data) {
     dropped.set(data.file.name, data.file)
     loaded.forget(`file:${data.file.name}`)
+  } else if (data.type === 'remembered') {
+    remembered = data.choice
   } else if (data.type === 'gamma') {
     if (current?.id === data.id) current.gamma = data.gamma
   } else if (data.type === 'abort') {
@@ -81,7 +89,7 @@ const loaded = {
     if (!this.engine || this.wanted !== wanted) {
       onProgress({ stage: 'engine', loaded: 0, total: 0 })
       this.drop()
-      this.engine = await startEngine(wanted)
+      this.engine = await startEngine(wanted, storage)
       this.wanted = wanted
     }
     const same = this.choice?.denoiser === choice.denoiser && this.choice?.classifier === choice.classifier
