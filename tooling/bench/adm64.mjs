@@ -7,6 +7,7 @@ import { countParameters, createUNet, publishedModels } from '@guided-diffusion/
 import { cosineSchedule, respace } from '@guided-diffusion/schedules'
 import * as tf from '@tensorflow/tfjs-core'
 import { operations } from './operations.mjs'
+import { quickWeights } from './weights.mjs'
 
 const denoiserConfig = publishedModels['64x64_diffusion'].config
 const { outChannels: classes, ...classifierTrunk } = publishedModels['64x64_classifier'].config
@@ -36,8 +37,9 @@ const shared = {
   engine: 'onnx',
 }
 
-const makeDenoiser = () => createUNet(denoiserConfig, { seed: 1 })
-const makeClassifier = () => createClassifier({ ...classifierTrunk, classes }, { seed: 2 })
+const makeDenoiser = () => createUNet(denoiserConfig, quickWeights(publishedModels['64x64_diffusion']))
+const makeClassifier = () =>
+  createClassifier({ ...classifierTrunk, classes }, quickWeights(publishedModels['64x64_classifier']))
 const image = () => tf.randomNormal([1, 64, 64, 3], 0, 1, 'float32', 1)
 
 /** A compiled function as a case. */
@@ -59,7 +61,7 @@ async function compiledCase(fn, inputs, network, facts) {
   }
 }
 
-/** One pass of the published 64×64 denoiser, batch 1. Fresh weights: values do not change the work. */
+/** One pass of the published 64×64 denoiser, batch 1. The values of the weights do not change the work. */
 export const admForward = {
   ...shared,
   name: 'adm64-forward',
