@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
  * @param {string} python
  * @param {string} script
  * @param {object} config
- * @returns {Promise<{ facts?: any, reason?: string, run?: (units: number) => Promise<number>, end(): void }>}
- *   `reason` where Python or PyTorch is missing.
+ * @returns {Promise<{ facts?: any, reason?: string, run?: (units: number) => Promise<{ seconds: number, memory: number }>, end(): void }>}
+ *   `reason` where Python or PyTorch is missing; `memory` is the peak of the process so far, in bytes.
  */
 export async function startPeer(python, script, config) {
   const path = fileURLToPath(new URL(`./pytorch/${script}`, import.meta.url))
@@ -39,9 +39,9 @@ export async function startPeer(python, script, config) {
     facts,
     end,
     run: async (units) => {
-      const { seconds, reason } = await ask(units)
+      const { seconds, memory, reason } = await ask(units)
       if (reason) throw new Error(`${script}: ${reason}`)
-      return seconds
+      return { seconds, memory }
     },
   }
 }

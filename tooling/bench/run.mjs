@@ -5,15 +5,18 @@
  *
  * Where Python has no PyTorch, its column says so. Seconds are the median over the rounds.
  */
-import { writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startBackend } from '@guided-diffusion/backends'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { onnx } from '@guided-diffusion/compile/onnx'
 import { admForward, admGradient, admStep } from './adm64.mjs'
 import { fashionMnistGuided } from './fashion-mnist-guided.mjs'
+import { measurePeak } from './peak.mjs'
 import { startPeer } from './peer.mjs'
 import { trainingStep } from './training-step.mjs'
 
@@ -62,11 +65,16 @@ async function measure(bench, { python, threads, rounds = bench.rounds }) {
     await ours.run(1)
     await peer.run?.(1)
     const seconds = { ours: [], pytorch: [] }
+    let peerMemory = null
     for (let round = 0; round < rounds; round++) {
       const began = performance.now()
       await ours.run(bench.units)
       seconds.ours.push((performance.now() - began) / 1000 / bench.units)
-      if (peer.run) seconds.pytorch.push((await peer.run(bench.units)) / bench.units)
+      const theirs = await peer.run?.(bench.units)
+      if (theirs) {
+        seconds.pytorch.push(theirs.seconds / bench.units)
+        peerMemory = theirs.memory
+      }
       process.stderr.write(`${bench.name}: round ${round + 1} of ${rounds}\n`)
     }
     const mine = median(seconds.ours)
@@ -82,8 +90,8 @@ async function measure(bench, { python, threads, rounds = bench.rounds }) {
       engine: description,
       networks: ours.facts,
       ...ours.figures,
-      // of the whole process: that of a case where it is the only one
-      peakMemory: process.resourceUsage().maxRSS * 1024,
+      // of the whole processes, each of which has one case
+      memory: { ours: process.resourceUsage().maxRSS * 1024, pytorch: peerMemory },
       peer: peer.reason ?? `PyTorch ${peer.facts.version}, ${peer.facts.threads} threads`,
     }
   } finally {
@@ -122,27 +130,69 @@ async function main() {
   const threads = availableParallelism()
   const chosen = positionals.length > 0 ? cases.filter(({ name }) => positionals.includes(name)) : cases
   console.log(`Node ${process.version}, ${threads} threads`)
+  const { peak, reason } = await measurePeak(threads)
+  console.log(peak ? `peak: ${(peak / 1e9).toFixed(0)} GFLOP/s` : `peak: not measured, ${reason}`)
   const results = []
-  for (const bench of chosen) results.push(await measure(bench, { python: values.python, threads, rounds }))
-  print(results)
+  if (chosen.length === 1) {
+    results.push(await measure(chosen[0], { python: values.python, threads, rounds }))
+  } else {
+    for (const bench of chosen) results.push(await inProcess(bench, values))
+  }
+  print(results, peak)
   if (values.json) {
     // package managers start scripts in the root: a relative path means the folder where the command was given
     const path = resolve(process.env.INIT_CWD ?? '.', values.json)
-    await writeFile(path, `${JSON.stringify({ node: process.version, threads, cases: results }, null, 2)}\n`)
+    await writeFile(
+      path,
+      `${JSON.stringify({ node: process.version, threads, peak, cases: results }, null, 2)}\n`,
+    )
   }
 }
 
-function print(results) {
+/** One case in a process of its own: so that its memory is its own, and nothing is warm from another. */
+async function inProcess(bench, { python, rounds }) {
+  const folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-bench-'))
+  try {
+    const json = join(folder, 'case.json')
+    const options = ['--json', json, '--python', python, ...(rounds ? ['--rounds', rounds] : [])]
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), bench.name, ...options], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const code = await new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve))
+    if (code !== 0) throw new Error(`${bench.name} ended with ${code}`)
+    return JSON.parse(await readFile(json, 'utf8')).cases[0]
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function print(results, peak) {
   const shown = (value) => (value === null ? 'absent' : `${value.toPrecision(3)} s`)
   console.log(`${'case'.padEnd(24)} ${'ours'.padEnd(10)} ${'PyTorch'.padEnd(10)} ratio`)
   for (const result of results) {
-    const { name, ours, pytorch, ratio, peer, unit, engine, operations, samplesPerSecond: rate } = result
+    const {
+      name,
+      ours,
+      pytorch,
+      ratio,
+      peer,
+      unit,
+      engine,
+      operations,
+      memory,
+      samplesPerSecond: rate,
+    } = result
     const verdict = ratio === null ? peer : ratio.toFixed(2)
     console.log(`${name.padEnd(24)} ${shown(ours).padEnd(10)} ${shown(pytorch).padEnd(10)} ${verdict}`)
     const others = rate.pytorch === null ? '' : `, ${rate.pytorch.toFixed(1)} by ${peer}`
     console.log(`  ${unit}, ${engine}: ${rate.ours.toFixed(1)} samples a second${others}`)
-    const speed = operations ? `${(operations / ours / 1e9).toFixed(0)} GFLOP/s; ` : ''
-    console.log(`  ${speed}peak memory of the process so far ${(result.peakMemory / 1e9).toFixed(1)} GB`)
+    if (operations) {
+      const share = peak ? `, ${((100 * operations) / ours / peak).toFixed(0)}% of the peak` : ''
+      console.log(`  ${(operations / ours / 1e9).toFixed(0)} GFLOP/s${share}`)
+    }
+    const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`
+    const beside = memory.pytorch === null ? '' : `, ${gigabytes(memory.pytorch)} by PyTorch`
+    console.log(`  peak memory of the process ${gigabytes(memory.ours)}${beside}`)
   }
 }
 

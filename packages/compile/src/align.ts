@@ -23,6 +23,7 @@ export interface Aligned {
 
 /** A part of an axis of the result. */
 interface Part {
+  /** −1 for axes of length 1 that only the value has. */
   readonly axis: number
   readonly part: number
   readonly length: number
@@ -86,15 +87,17 @@ function fit(graph: GraphBuilder, view: View, lengths: readonly (readonly number
   return refine(graph, view, wanted) as View
 }
 
-/** The order of the largest operand; parts that it lacks are put before the next axis that it has. */
+/**
+ * The order of the largest operand, with its axes of length 1, so that it is used as it is; parts that it lacks are put
+ * before the next axis that it has.
+ */
 function layout(views: readonly View[], lengths: readonly (readonly number[])[]): Part[] {
   const sizes = views.map((view) => sizeOf(shapeOf(view)))
   const dominant = views[sizes.indexOf(Math.max(...sizes))] as View
-  const order: Part[] = dominant.value.shape.flatMap((length, physical) => {
+  const order: Part[] = dominant.value.shape.map((length, physical) => {
     const axis = dominant.axes.findIndex((group) => group.includes(physical))
-    return axis < 0
-      ? []
-      : [{ axis, part: (dominant.axes[axis] as readonly number[]).indexOf(physical), length }]
+    const part = dominant.axes[axis]?.indexOf(physical) ?? 0
+    return { axis, part, length }
   })
   for (const [axis, parts] of lengths.entries()) {
     if ((dominant.axes[axis] as readonly number[]).length > 0) continue
@@ -110,10 +113,8 @@ function lay(graph: GraphBuilder, view: View, order: readonly Part[]): Value {
   const physical = order.map(({ axis, part }) => view.axes[axis]?.[part])
   const named = physical.filter((axis) => axis !== undefined)
   const rest = view.value.shape.flatMap((_, axis) => (named.includes(axis) ? [] : [axis]))
-  const ordered = transposeValue(graph, view.value, [...named, ...rest])
-  return reshapeValue(
-    graph,
-    ordered,
-    physical.map((axis) => (axis === undefined ? 1 : (view.value.shape[axis] as number))),
-  )
+  const shape = physical.map((axis) => (axis === undefined ? 1 : (view.value.shape[axis] as number)))
+  const inOrder = named.every((axis, i) => i === 0 || axis > (named[i - 1] as number))
+  const ordered = inOrder ? view.value : transposeValue(graph, view.value, [...named, ...rest])
+  return reshapeValue(graph, ordered, shape)
 }

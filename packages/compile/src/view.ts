@@ -66,7 +66,20 @@ export function transposeValue(graph: GraphBuilder, value: Value, order: readonl
       permute(read(), value.shape, order),
     )
   }
-  return graph.node('Transpose', [value], { shape }, { perm: [...order] })
+  // runs of axes that stay together are one: the runtime is fastest where few change places
+  const rising = long.toSorted((a, b) => a - b)
+  const runs: number[][] = []
+  for (const axis of long) {
+    const run = runs.at(-1)
+    const follows = run && rising.indexOf(axis) === rising.indexOf(run.at(-1) as number) + 1
+    if (follows) run.push(axis)
+    else runs.push([axis])
+  }
+  const lying = runs.toSorted(([a], [b]) => (a as number) - (b as number))
+  const size = (run: readonly number[]) => sizeOf(run.map((axis) => lengthOf(value, axis)))
+  const merged = reshapeValue(graph, value, lying.map(size))
+  const perm = runs.map((run) => lying.indexOf(run))
+  return reshapeValue(graph, graph.node('Transpose', [merged], { shape: runs.map(size) }, { perm }), shape)
 }
 
 /** Replaces axes of the value by several whose product they are. */

@@ -1,7 +1,8 @@
 """The dialogue with the benchmark: one line of JSON with the configuration comes in, one with facts goes out; then
-for each line `N`, N steps are made and the seconds that they took go out."""
+for each line `N`, N steps are made and the seconds that they took go out, with the peak memory of the process in bytes."""
 
 import json
+import resource
 import sys
 import time
 
@@ -19,4 +20,6 @@ def serve(main):
         for _ in range(int(line)):
             step(done)
             done += 1
-        print(json.dumps({'seconds': time.perf_counter() - began}), flush=True)
+        seconds = time.perf_counter() - began
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({'seconds': seconds, 'memory': memory}), flush=True)

@@ -55,7 +55,8 @@ function turned({ value, axes }: View, transpose: boolean): View {
 }
 
 /** a W with one weight matrix for all rows, wherever the inner axis of a lies. */
-function byWeight(graph: GraphBuilder, a: View, b: View): View | undefined {
+function byWeight(graph: GraphBuilder, factor: View, b: View): View | undefined {
+  const a = withInnerAxis(graph, factor)
   const inner = a.axes.at(-1) as readonly number[]
   if (inner.length !== 1) return undefined
   const place = inner[0] as number
@@ -75,7 +76,24 @@ function byWeight(graph: GraphBuilder, a: View, b: View): View | undefined {
   const [height, width] = after.length === 2 ? (after as [number, number]) : [1, sizeOf(after)]
   const image = reshapeValue(graph, a.value, [before, k, height, width])
   const product = graph.node('Conv', [image, weight], { shape: [before, n, height, width] })
-  return replaced(reshapeValue(graph, product, [...shape.slice(0, place), n, ...after]))
+  if (place > 1 || after.length > 2)
+    return replaced(reshapeValue(graph, product, [...shape.slice(0, place), n, ...after]))
+  // as it is, so that the runtime finds the bias that follows, and fuses it
+  const moved = (axis: number) => (axis < place ? 0 : axis - place + (after.length === 1 ? 2 : 1))
+  return makeView(product, [...a.axes.slice(0, -1).map((group) => group.map(moved)), [1]])
+}
+
+/** The view with its last axis as one axis of the value, where the parts of it lie side by side. */
+function withInnerAxis(graph: GraphBuilder, view: View): View {
+  const inner = view.axes.at(-1) as readonly number[]
+  const [first] = inner
+  if (first === undefined || inner.length === 1 || inner.some((axis, i) => axis !== first + i)) return view
+  const { shape } = view.value
+  const whole = sizeOf(inner.map((axis) => shape[axis] as number))
+  const merged = [...shape.slice(0, first), whole, ...shape.slice(first + inner.length)]
+  const moved = (axis: number) => (axis < first ? axis : axis - inner.length + 1)
+  const axes = [...view.axes.slice(0, -1).map((group) => group.map(moved)), [first]]
+  return { value: reshapeValue(graph, view.value, merged), axes }
 }
 
 /** Products of many pairs of matrices: batch axes first, rows and columns as they lie. */
