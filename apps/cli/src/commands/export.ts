@@ -16,7 +16,7 @@ import {
 import { interruptSignal } from '../interrupt.ts'
 import { cacheOption, isPublishedName, modelFile } from '../model-cache.ts'
 import { number, whole } from '../numbers.ts'
-import { progress } from '../progress.ts'
+import { type Progress, progress } from '../progress.ts'
 import { authorsSampling, guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
 import { openClassifier, openDenoiser } from '../stored-network.ts'
 import { findClassifier, findDenoiser } from '../trained-network.ts'
@@ -105,7 +105,7 @@ Examples:
     await startBackend([cpu()])
     const { graph, facts, networks } = await exported(options, signal)
     const standard = standardOperators(graph)
-    const line = progress('writing', 100, { unit: 'percent' })
+    let line: Progress | undefined
     try {
       const files = await writeOnnx(
         options.dtype === 'float16' ? halfWeights(standard) : standard,
@@ -114,13 +114,16 @@ Examples:
           ...(options.weights ? { weights: options.weights } : {}),
           metadata: { what: options.what, layout: '[batch, height, width, channels]', ...facts },
           signal,
-          onProgress: ({ loaded, total }) => line.update(Math.floor((100 * loaded) / total)),
+          onProgress: ({ loaded, total }) => {
+            line ??= progress('writing', Math.ceil(total / 1e6), { unit: 'megabyte' })
+            line.update(Math.ceil(loaded / 1e6))
+          },
         },
       )
-      line.end()
+      line?.end()
       for (const file of files) console.log(file)
     } catch (error) {
-      line.end()
+      line?.end()
       throw error
     } finally {
       for (const network of networks) network.dispose()
