@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { conv2d, product, stridedConv2d } from './conv2d.ts'
+import { conv2d, inParts, nativeParts, product, stridedConv2d } from './conv2d.ts'
 
 const waves = (shape: number[]) =>
   tf.tensor(
@@ -43,37 +43,69 @@ describe('convolution', () => {
   })
 })
 
-describe('a 1×1 convolution as a product of matrices', () => {
-  const weights = {
-    'c.weight': () => waves([1, 1, 3, 5]) as tf.Tensor4D,
-    'c.bias': () => waves([5]) as tf.Tensor1D,
-  }
+/** A convolution of x with weights and bias, in one of two ways that should be equal. */
+type Way = (x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tensor1D) => tf.Tensor
 
-  test.each([false, true])('has the values and the gradients of the convolution; frozen: %s', (frozen) => {
-    const parameters = { 'c.weight': weights['c.weight'](), 'c.bias': weights['c.bias']() }
-    const x = waves([2, 4, 6, 3]) as tf.Tensor4D
-    const cotangent = waves([2, 4, 6, 5])
-    const ways = [
-      (input: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor) =>
-        conv2d({ 'c.weight': filter, 'c.bias': bias }, 'c', input as tf.Tensor4D, { frozen }),
-      (input: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor) =>
-        product(input as tf.Tensor4D, filter as tf.Tensor4D, bias as tf.Tensor1D, frozen),
-    ].map((way) => {
-      const { 'c.weight': filter, 'c.bias': bias } = parameters
-      const of = (...given: tf.Tensor[]) =>
-        tf.sum(tf.mul(way(...(given as [tf.Tensor, tf.Tensor, tf.Tensor])), cotangent))
-      const gradients = frozen
-        ? [tf.grad((input) => of(input, filter, bias))(x)]
-        : tf.grads(of as (...given: tf.Tensor[]) => tf.Tensor)([x, filter, bias])
-      return [way(x, filter, bias), ...gradients].map((tensor) => ({
-        shape: tensor.shape,
-        values: tensor.dataSync(),
-      }))
-    })
-    const [convolved, multiplied] = ways as [(typeof ways)[0], (typeof ways)[0]]
-    for (const [i, { shape, values }] of convolved.entries()) {
-      expect(multiplied[i]?.shape).toEqual(shape)
-      for (const [j, value] of values.entries()) expect(multiplied[i]?.values[j]).toBeCloseTo(value, 5)
-    }
+/** Values, and gradients of x and of the weights where they are not frozen, are those of the other way. */
+function expectEqual(ways: readonly [Way, Way], shape: number[], filterShape: number[], frozen: boolean) {
+  const x = waves(shape)
+  const filter = waves(filterShape)
+  const bias = waves(filterShape.slice(3))
+  const [expected, actual] = ways.map((way) => {
+    const run = (...given: tf.Tensor[]) => way(...(given as unknown as Parameters<Way>))
+    const value = run(x, filter, bias)
+    const of = (...given: tf.Tensor[]) => tf.sum(tf.mul(run(...given), waves(value.shape)))
+    const gradients = frozen
+      ? [tf.grad((input) => of(input, filter, bias))(x)]
+      : tf.grads(of)([x, filter, bias])
+    return [value, ...gradients].map((tensor) => ({ shape: tensor.shape, values: tensor.dataSync() }))
   })
+  for (const [i, { shape: wanted, values }] of (expected ?? []).entries()) {
+    expect(actual?.[i]?.shape).toEqual(wanted)
+    for (const [j, value] of values.entries()) expect(actual?.[i]?.values[j]).toBeCloseTo(value, 4)
+  }
+}
+
+describe.each([false, true])('ways around the native library, weights frozen: %s', (frozen) => {
+  test('a 1×1 convolution as a product of matrices', () => {
+    const whole: Way = (x, filter, bias) => conv2d({ 'c.weight': filter, 'c.bias': bias }, 'c', x, { frozen })
+    const other: Way = (x, filter, bias) => product(x, filter, bias, frozen)
+    expectEqual([whole, other], [2, 4, 6, 3], [1, 1, 3, 5], frozen)
+  })
+
+  test.each([2, 3, 7])('a sum of convolutions of some channels each, in %i parts', (parts) => {
+    const options = { strides: 1, pad: 'same', parts, frozen } as const
+    const whole: Way = (x, filter, bias) => conv2d({ 'c.weight': filter, 'c.bias': bias }, 'c', x, { frozen })
+    expectEqual(
+      [whole, (x, filter, bias) => inParts(x, filter, bias, options)],
+      [2, 4, 6, 7],
+      [3, 3, 7, 2],
+      frozen,
+    )
+  })
+
+  test('with stride 2', () => {
+    const options = { strides: 2, pad: 'valid', parts: 2, frozen } as const
+    const whole: Way = (x, filter, bias) =>
+      stridedConv2d({ 'c.weight': filter, 'c.bias': bias }, 'c', x, { frozen })
+    const padding: [number, number][] = [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ]
+    const other: Way = (x, filter, bias) => inParts(tf.pad(x, padding), filter, bias, options)
+    expectEqual([whole, other], [1, 6, 6, 4], [3, 3, 4, 2], frozen)
+  })
+})
+
+test('the largest convolutions of the published networks are split, others are not', () => {
+  const parts = (size: number, inputs: number, strides = 1) =>
+    nativeParts(
+      { shape: [4, size, size, inputs] } as unknown as tf.Tensor4D,
+      { shape: [3, 3, inputs, 256] } as unknown as tf.Tensor4D,
+      strides,
+    )
+  expect([parts(256, 512), parts(512, 256), parts(512, 512, 2)]).toEqual([2, 3, 2])
+  expect([parts(256, 384), parts(128, 1024), parts(64, 768), parts(28, 96)]).toEqual([1, 1, 1, 1])
 })

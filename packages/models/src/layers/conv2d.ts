@@ -48,8 +48,11 @@ function convolve(
 ): tf.Tensor4D {
   const filter = parameter<tf.Tensor4D>(parameters, `${name}.weight`)
   const bias = parameter<tf.Tensor1D>(parameters, `${name}.bias`)
-  if (isPointwise(filter, strides) && tf.getBackend() === 'tensorflow')
-    return product(x, filter, bias, frozen)
+  if (tf.getBackend() === 'tensorflow') {
+    if (isPointwise(filter, strides)) return product(x, filter, bias, frozen)
+    const parts = nativeParts(x, filter, strides)
+    if (parts > 1) return inParts(x, filter, bias, { strides, pad, parts, frozen })
+  }
   const run = (input: tf.Tensor4D): tf.Tensor4D => tf.fused.conv2d({ x: input, filter, bias, strides, pad })
   if (!frozen) return run(x)
   // the library's own gradient computes that of the filter too, wanted or not
@@ -89,5 +92,60 @@ export function product(
     value: run(input as tf.Tensor),
     gradFunc: (dy: tf.Tensor) =>
       tf.reshape(tf.matMul(tf.reshape(dy, [-1, outputs]) as tf.Tensor2D, matrix(), false, true), x.shape),
+  }))(x) as tf.Tensor4D
+}
+
+/** The library computes by its plainest loops, a hundred times slower, what it would need more than 1 GiB for. */
+const mostUnrolled = 900 * 2 ** 20
+
+/** Into how many parts the inputs of a convolution are split, so that k² numbers for each of a part have room. */
+export function nativeParts(
+  { shape: [, height, width, inputs] }: tf.Tensor4D,
+  { shape: [rows, columns] }: tf.Tensor4D,
+  strides: number,
+): number {
+  const places = (height * width) / strides ** 2
+  return Math.ceil((4 * places * rows * columns * inputs) / mostUnrolled)
+}
+
+/** A convolution as the sum of convolutions of some input channels each. */
+export function inParts(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  bias: tf.Tensor1D,
+  { strides, pad, parts, frozen }: Convolution & { parts: number; frozen: boolean },
+): tf.Tensor4D {
+  const [batch, height, width, inputs] = x.shape
+  const [rows, columns, , outputs] = filter.shape
+  const size = Math.ceil(inputs / parts)
+  const ranges = Array.from({ length: Math.ceil(inputs / size) }, (_, i) => {
+    const from = i * size
+    const length = Math.min(size, inputs - from)
+    return {
+      from,
+      length,
+      filter: () => tf.slice4d(filter, [0, 0, from, 0], [rows, columns, length, outputs]),
+    }
+  })
+  const run = (input: tf.Tensor4D): tf.Tensor4D =>
+    tf.tidy(() =>
+      ranges
+        .map(({ from, length, filter: part }, i) => {
+          const channels = tf.slice4d(input, [0, 0, 0, from], [batch, height, width, length])
+          const options = { x: channels, filter: part(), strides, pad }
+          return tf.fused.conv2d(i === 0 ? { ...options, bias } : options)
+        })
+        .reduce((sum, part) => tf.add(sum, part)),
+    )
+  if (!frozen) return run(x)
+  return tf.customGrad((input) => ({
+    value: run(input as tf.Tensor4D),
+    gradFunc: (dy: tf.Tensor) =>
+      tf.concat(
+        ranges.map(({ length, filter: part }) =>
+          tf.conv2dTranspose(dy as tf.Tensor4D, part(), [batch, height, width, length], strides, pad),
+        ),
+        3,
+      ),
   }))(x) as tf.Tensor4D
 }
