@@ -9,11 +9,10 @@ import { tinyNetwork, writeIdx, writePngs } from '../../testing/tiny-images.ts'
 
 const cwd = await temporaryFolder()
 
-async function sample(line: string) {
-  const { code, stderr } = await program(['sample', ...line.split(' '), '--steps', '2', '--engine', 'wasm'], {
-    cwd,
-  })
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
+async function sample(line: string, engine = 'wasm') {
+  const options = ['--steps', '2', '--engine', engine]
+  const { code, stderr } = await program(['sample', ...line.split(' '), ...options], { cwd })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`engine: ${engine}`) })
 }
 
 beforeAll(async () => {
@@ -40,6 +39,19 @@ test('guided by its own classifier, classes by name in any case', async () => {
   const { arr_0, arr_1 } = await npzArrays(join(cwd, 'own.npz'))
   expect(arr_0?.shape).toEqual([2, 4, 4, 1])
   expect(arr_1?.data).toEqual(BigInt64Array.of(2n, 0n))
+})
+
+test('as graphs that point into the files, within a grey level', async () => {
+  const line =
+    '--model denoiser/model.safetensors --classifier classifier/model.safetensors --scale 8 --count 3'
+  const pictures = async (engine: string) => {
+    await sample(`${line} --out by-${engine}.npz`, engine)
+    return (await npzArrays(join(cwd, `by-${engine}.npz`))).arr_0?.data as Uint8Array
+  }
+  const [eager, graphs] = [await pictures('wasm'), await pictures('onnx')]
+  expect(graphs).toHaveLength(eager.length)
+  for (const [i, level] of eager.entries()) expect(Math.abs(level - (graphs[i] as number))).toBeLessThan(2)
+  expect(new Set(eager).size).toBeGreaterThan(10)
 })
 
 test('without classes there are no labels', async () => {

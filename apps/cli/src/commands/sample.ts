@@ -10,6 +10,7 @@ import { number, whole } from '../numbers.ts'
 import { requireOutput, writePictures } from '../output.ts'
 import { sampleBatches } from '../sample-batches.ts'
 import { authorsSampling, guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
+import { openClassifier, openDenoiser } from '../stored-network.ts'
 import {
   findClassifier,
   findDenoiser,
@@ -114,8 +115,11 @@ Examples:
         from: denoiser.file.name,
       })
     const engine = await startEngine(options.engine, { verbose: options.verbose })
-    const unet = await loadDenoiser(denoiser, signal)
-    const classifier = guide && scale > 0 ? await loadClassifier(guide, signal) : undefined
+    // graphs point into the files, other engines hold the weights
+    const [takeDenoiser, takeClassifier] =
+      engine.name === 'onnx' ? [openDenoiser, openClassifier] : [loadDenoiser, loadClassifier]
+    const unet = await takeDenoiser(denoiser, signal)
+    const classifier = guide && scale > 0 ? await takeClassifier(guide, signal) : undefined
     const { guideAt: at, sharpening, seed, count, clip } = options
     const batch = options.batch ?? (authorsSampling(denoiser) ? 4 : 50)
     const steps = await engine.steps([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
