@@ -176,9 +176,11 @@ async function check(packageFolder) {
 /** Changes when anything that goes into the binding does. */
 async function recipeDigest(packageFolder) {
   const hash = createHash('sha256').update(wheel.sha256).update(flags.join(' '))
+  const operations = new URL('ops/', import.meta.url).pathname
   const files = [
     ...(await sources(join(packageFolder, 'binding'), '.cc')),
-    ...(await sources(new URL('ops/', import.meta.url).pathname, '.cc')),
+    ...(await sources(operations, '.cc')),
+    ...(await sources(operations, '.h')),
   ]
   for (const file of files) hash.update(await readFile(file))
   return hash.digest('hex')

@@ -4,6 +4,7 @@ import { cpu } from './cpu.ts'
 import { type AvailableBackend, diagnose } from './doctor.ts'
 import type { BackendDriver } from './driver.ts'
 import { registerGradients } from './gradients.ts'
+import { useSoftwareGpu } from './software-gpu.fixture.ts'
 import { tensorflow } from './tensorflow.ts'
 import { wasm } from './wasm.ts'
 import { webgpu } from './webgpu.ts'
@@ -11,7 +12,7 @@ import { webgpu } from './webgpu.ts'
 /** Backends that differentiate every operation. */
 const differentiating = [wasm(), tensorflow(), cpu()]
 
-/** Backends that may have fused operations. */
+/** Backends that may have fused operations: WebGPU on the graphics card that is there, or in software. */
 export const fusing = [...differentiating, webgpu()]
 
 /** A suite for each backend. One that can't run here is reported as skipped, with the reason in its name. */
@@ -20,6 +21,7 @@ export async function onEachBackend(
   drivers: readonly BackendDriver[] = differentiating,
 ): Promise<void> {
   await registerGradients()
+  useSoftwareGpu()
   for (const each of await diagnose(drivers)) {
     if (each.available) describe(each.name, () => suite(each))
     else describe.skip(`${each.name}: ${each.reason}`, () => suite(each as never))

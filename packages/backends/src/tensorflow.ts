@@ -10,6 +10,7 @@ import type { BackendDriver, BackendInfo } from './driver.ts'
 import { BackendUnavailableError } from './errors.ts'
 import { registerAttention } from './kernels/attention-tensorflow.ts'
 import { registerGroupNorm } from './kernels/group-norm-tensorflow.ts'
+import { registerReshape } from './kernels/reshape-tensorflow.ts'
 import { loadPeer } from './load-peer.ts'
 
 const cpuPackage = '@tensorflow/tfjs-node'
@@ -92,6 +93,7 @@ async function load(name: string, packageName: typeof cpuPackage | typeof gpuPac
 }
 
 function describe(device: 'CPU' | 'GPU'): BackendInfo {
+  registerReshape()
   const fused = [
     { kernel: 'GuidedGroupNorm', name: 'GroupNorm', there: registerGroupNorm() },
     { kernel: 'GuidedAttention', name: 'attention', there: registerAttention() },

@@ -8,19 +8,12 @@
 // Registered through TensorFlow's C interface when the library that holds them is loaded. Samples are shared out
 // among threads; each sample is summed in one fixed order, so that results do not depend on their number.
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <thread>
-#include <vector>
-
-#include "tensorflow/c/kernels.h"
-#include "tensorflow/c/ops.h"
-#include "tensorflow/c/tf_status.h"
-#include "tensorflow/c/tf_tensor.h"
+#include "arithmetic.h"
+#include "operation.h"
 
 namespace {
+
+using namespace guided;
 
 struct Settings {
   int64_t groups;
@@ -31,38 +24,6 @@ struct Settings {
 struct Shape {
   int64_t batch, pixels, channels;
 };
-
-// eˣ for x ≤ 0 … 88 to within 2 units in the last place, in a form that compilers vectorise.
-inline float exponential(float x) {
-  x = std::min(std::max(x, -87.0f), 88.0f);
-  const float n = std::nearbyint(x * 1.44269504088896341f);
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return p * power;
-}
-
-inline float sigmoid(float u) { return 1.0f / (1.0f + exponential(-u)); }
-
-template <typename Work>
-void forEachSample(int64_t batch, Work work) {
-  const int64_t threads = std::min<int64_t>(batch, std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::thread> others;
-  const auto part = [&](int64_t index) {
-    for (int64_t b = batch * index / threads; b < batch * (index + 1) / threads; b++) work(b);
-  };
-  for (int64_t index = 1; index < threads; index++) others.emplace_back(part, index);
-  part(0);
-  for (auto& thread : others) thread.join();
-}
 
 // Per channel: the mean of its group, and 1/√(var + ε). Two passes, since E[x²] − E[x]² cancels.
 void statistics(const float* x, const Shape& shape, const Settings& settings, float* mean, float* rstd) {
@@ -166,17 +127,6 @@ void backwardSample(const float* dy, const float* x, const float* scale, const f
 
 // What follows is the interface to TensorFlow.
 
-class Status {
- public:
-  Status() : status_(TF_NewStatus()) {}
-  ~Status() { TF_DeleteStatus(status_); }
-  TF_Status* get() { return status_; }
-  bool ok() const { return TF_GetCode(status_) == TF_OK; }
-
- private:
-  TF_Status* status_;
-};
-
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
   auto* settings = new Settings{32, 1e-5f, false};
@@ -191,50 +141,20 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void destroy(void* kernel) { delete static_cast<Settings*>(kernel); }
 
-class Inputs {
- public:
-  Inputs(TF_OpKernelContext* context, int count) : tensors_(count, nullptr) {
-    for (int i = 0; i < count && status.ok(); i++) TF_GetInput(context, i, &tensors_[i], status.get());
-  }
-  ~Inputs() {
-    for (auto* tensor : tensors_) if (tensor) TF_DeleteTensor(tensor);
-  }
-  TF_Tensor* operator[](int i) { return tensors_[i]; }
-  const float* values(int i) { return static_cast<const float*>(TF_TensorData(tensors_[i])); }
-  Status status;
-
- private:
-  std::vector<TF_Tensor*> tensors_;
-};
-
 // x of rank 4, dy like x, scale and shift [B, C], groups dividing C.
 bool check(Inputs& inputs, int x, const Settings& settings, Shape* shape) {
-  const auto fail = [&](const char* message) {
-    TF_SetStatus(inputs.status.get(), TF_INVALID_ARGUMENT, message);
-    return false;
-  };
   TF_Tensor* image = inputs[x];
-  if (TF_NumDims(image) != 4) return fail("x must be [B, H, W, C]");
+  if (TF_NumDims(image) != 4) return inputs.status.refuse("x must be [B, H, W, C]");
   *shape = {TF_Dim(image, 0), TF_Dim(image, 1) * TF_Dim(image, 2), TF_Dim(image, 3)};
-  if (settings.groups <= 0 || shape->channels % settings.groups != 0) return fail("groups must divide the channels");
+  if (settings.groups <= 0 || shape->channels % settings.groups != 0)
+    return inputs.status.refuse("groups must divide the channels");
   for (int i = x + 1; i <= x + 2; i++) {
     TF_Tensor* vector = inputs[i];
     if (TF_NumDims(vector) != 2 || TF_Dim(vector, 0) != shape->batch || TF_Dim(vector, 1) != shape->channels)
-      return fail("scale and shift must be [B, C]");
+      return inputs.status.refuse("scale and shift must be [B, C]");
   }
-  if (x == 1) {
-    if (TF_NumDims(inputs[0]) != 4) return fail("dy must have the shape of x");
-    for (int d = 0; d < 4; d++)
-      if (TF_Dim(inputs[0], d) != TF_Dim(image, d)) return fail("dy must have the shape of x");
-  }
+  if (x == 1 && !inputs.sameShape(0, 1)) return inputs.status.refuse("dy must have the shape of x");
   return true;
-}
-
-TF_Tensor* allocateLike(TF_OpKernelContext* context, int index, TF_Tensor* like, TF_Status* status) {
-  std::vector<int64_t> dims(TF_NumDims(like));
-  for (size_t d = 0; d < dims.size(); d++) dims[d] = TF_Dim(like, static_cast<int>(d));
-  return TF_AllocateOutput(context, index, TF_FLOAT, dims.data(), static_cast<int>(dims.size()),
-                           TF_TensorByteSize(like), status);
 }
 
 void computeForward(void* kernel, TF_OpKernelContext* context) {
@@ -246,7 +166,7 @@ void computeForward(void* kernel, TF_OpKernelContext* context) {
   if (!inputs.status.ok()) return TF_OpKernelContext_Failure(context, inputs.status.get());
   const int64_t size = shape.pixels * shape.channels;
   auto* output = static_cast<float*>(TF_TensorData(y));
-  forEachSample(shape.batch, [&](int64_t b) {
+  forEach(shape.batch, [&](int64_t b) {
     forwardSample(inputs.values(0) + b * size, inputs.values(1) + b * shape.channels,
                   inputs.values(2) + b * shape.channels, output + b * size, shape, settings);
   });
@@ -266,7 +186,7 @@ void computeBackward(void* kernel, TF_OpKernelContext* context) {
     const int64_t size = shape.pixels * shape.channels;
     float* values[3];
     for (int i = 0; i < 3; i++) values[i] = static_cast<float*>(TF_TensorData(outputs[i]));
-    forEachSample(shape.batch, [&](int64_t b) {
+    forEach(shape.batch, [&](int64_t b) {
       const int64_t row = b * shape.channels;
       backwardSample(inputs.values(0) + b * size, inputs.values(1) + b * size, inputs.values(2) + row,
                      inputs.values(3) + row, values[0] + b * size, values[1] + row, values[2] + row, shape, settings);
@@ -277,29 +197,12 @@ void computeBackward(void* kernel, TF_OpKernelContext* context) {
   for (auto* output : outputs) if (output) TF_DeleteTensor(output);
 }
 
-void inferShape(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeInferenceContextSetUnknownShape(context, status);
-}
-
-void registerOp(const char* name, const std::vector<const char*>& inputs, const std::vector<const char*>& outputs,
-                void (*compute)(void*, TF_OpKernelContext*)) {
-  Status status;
-  TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
-  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, input);
-  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
-  for (const char* attribute : {"groups: int", "epsilon: float", "silu: bool"})
-    TF_OpDefinitionBuilderAddAttr(definition, attribute);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, &inferShape);
-  TF_RegisterOpDefinition(definition, status.get());
-  if (!status.ok()) return;
-  TF_KernelBuilder* builder = TF_NewKernelBuilder(name, "CPU", &create, compute, &destroy);
-  TF_RegisterKernelBuilder(name, builder, status.get());
-}
-
 const bool registered = [] {
-  registerOp("GuidedGroupNorm", {"x: float", "scale: float", "shift: float"}, {"y: float"}, &computeForward);
-  registerOp("GuidedGroupNormGrad", {"dy: float", "x: float", "scale: float", "shift: float"},
-             {"dx: float", "dscale: float", "dshift: float"}, &computeBackward);
+  const std::vector<const char*> attributes = {"groups: int", "epsilon: float", "silu: bool"};
+  registerOperation("GuidedGroupNorm", {"x: float", "scale: float", "shift: float"}, {"y: float"}, attributes,
+                    {&create, &computeForward, &destroy});
+  registerOperation("GuidedGroupNormGrad", {"dy: float", "x: float", "scale: float", "shift: float"},
+                    {"dx: float", "dscale: float", "dshift: float"}, attributes, {&create, &computeBackward, &destroy});
   return true;
 }();
 

@@ -9,6 +9,7 @@
  * @see Milakov & Gimelshein 2018, algorithm 3, https://arxiv.org/abs/1805.02867
  */
 import type * as tf from '@tensorflow/tfjs-core'
+import { type AttentionProgram, attentionCode, threads } from './attention.wgsl.ts'
 import { addWebGpuKernel, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
 
 interface Attributes {
@@ -16,11 +17,6 @@ interface Attributes {
   /** Channels as head × (q, k, v) × width, or as (q, k, v) × head × width. */
   readonly order: 'legacy' | 'new'
 }
-
-/** Rows of a workgroup. */
-const threads = 64
-/** What every device lends a workgroup. */
-const workgroupBytes = 16384
 
 /** Registers `GuidedAttention` and `GuidedAttentionGrad`. */
 export function registerAttention(): void {
@@ -44,7 +40,7 @@ export function registerAttention(): void {
 
 function run(
   backend: WebGpuBackend,
-  name: keyof typeof codes,
+  name: AttentionProgram,
   inputs: { readonly qkv: tf.TensorInfo } & Record<string, tf.TensorInfo>,
   attrs: unknown,
   out: { readonly shape: readonly number[]; readonly output?: tf.TensorInfo },
@@ -59,224 +55,6 @@ function run(
     workgroups: batch * heads * Math.ceil(length / threads),
     threads,
     integers: { heads },
-    code: commonCode(width, order) + codes[name],
+    code: attentionCode(name, width, order),
   })
 }
-
-/** Where rows lie and how they are read, four numbers at a time with zeros behind the last. */
-function commonCode(width: number, order: Attributes['order']): string {
-  const vectors = Math.ceil(width / 4)
-  const tile = Math.max(1, Math.min(16, Math.floor(workgroupBytes / 2 / (16 * vectors + 8))))
-  const offset =
-    order === 'legacy'
-      ? `(3 * head + part) * ${width}`
-      : `part * (uniforms.qkvShape[2] / 3) + head * ${width}`
-  return `
-const width = ${width};
-const vectors = ${vectors};
-const tile = ${tile};
-const factor = ${1 / Math.sqrt(width)};
-const lowest = -3.0e38;
-
-alias Row = array<vec4<f32>, ${vectors}>;
-var<workgroup> first : array<vec4<f32>, ${tile * vectors}>;
-var<workgroup> second : array<vec4<f32>, ${tile * vectors}>;
-
-struct Place { sample : i32, head : i32, t : i32, real : bool };
-
-fn placeOf(index : i32) -> Place {
-  let length = uniforms.qkvShape[1];
-  let parts = (length + ${threads - 1}) / ${threads};
-  let group = index / ${threads};
-  let pair = group / parts;
-  let t = (group % parts) * ${threads} + i32(localIndex);
-  let real = t < length && pair < uniforms.qkvShape[0] * uniforms.heads;
-  return Place(select(0, pair / uniforms.heads, real), select(0, pair % uniforms.heads, real), select(0, t, real), real);
-}
-
-// part 0: queries, 1: keys, 2: values
-fn addressOf(sample : i32, head : i32, t : i32, part : i32) -> i32 {
-  return (sample * uniforms.qkvShape[1] + t) * uniforms.qkvShape[2] + ${offset};
-}
-
-fn quarter(start : i32, i : i32) -> vec4<f32> {
-  var four = vec4<f32>(0.0);
-  for (var j = 0; j < 4; j++) {
-    if (4 * i + j < width) { four[j] = qkv[start + 4 * i + j]; }
-  }
-  return four;
-}
-
-fn rowOf(place : Place, part : i32) -> Row {
-  let start = addressOf(place.sample, place.head, place.t, part);
-  var row : Row;
-  for (var i = 0; i < vectors; i++) { row[i] = quarter(start, i); }
-  return row;
-}
-
-fn withFirst(row : ptr<function, Row>, at : i32) -> f32 {
-  var sum = 0.0;
-  for (var i = 0; i < vectors; i++) { sum += dot((*row)[i], first[at * vectors + i]); }
-  return sum;
-}
-
-fn withSecond(row : ptr<function, Row>, at : i32) -> f32 {
-  var sum = 0.0;
-  for (var i = 0; i < vectors; i++) { sum += dot((*row)[i], second[at * vectors + i]); }
-  return sum;
-}
-`
-}
-
-/** Every thread runs `each` for the rows of a sample's head that lie in the workgroup's memory, tile by tile. */
-const overTiles = (load: string, each: string) => `
-  for (var start = 0; start < uniforms.qkvShape[1]; start += tile) {
-    workgroupBarrier();
-    for (var i = i32(localIndex); i < tile * vectors; i += ${threads}) {
-      let t = start + i / vectors;
-      if (t < uniforms.qkvShape[1]) { ${load} }
-    }
-    workgroupBarrier();
-    for (var at = 0; at < min(tile, uniforms.qkvShape[1] - start); at++) { ${each} }
-  }`
-
-/*
- * A head lies in a workgroup of its own, so its sample and head are those of any of its threads. Threads behind the last
- * row load the tiles too: they must know them though they are not real.
- */
-const tilePlace = `
-  let pair = (index / ${threads}) / ((uniforms.qkvShape[1] + ${threads - 1}) / ${threads});
-  let sample = min(pair / uniforms.heads, uniforms.qkvShape[0] - 1);
-  let head = pair % uniforms.heads;`
-
-const loadKeys = `
-        first[i] = quarter(addressOf(sample, head, t, 1), i % vectors);
-        second[i] = quarter(addressOf(sample, head, t, 2), i % vectors);`
-
-/** A row of dy `[B, T, C]`, where heads lie side by side. */
-const gradientCode = `
-fn dyQuarter(sample : i32, head : i32, t : i32, i : i32) -> vec4<f32> {
-  let start = (sample * uniforms.dyShape[1] + t) * uniforms.dyShape[2] + head * width;
-  var four = vec4<f32>(0.0);
-  for (var j = 0; j < 4; j++) {
-    if (4 * i + j < width) { four[j] = dy[start + 4 * i + j]; }
-  }
-  return four;
-}
-
-fn dyRow(place : Place) -> Row {
-  var row : Row;
-  for (var i = 0; i < vectors; i++) { row[i] = dyQuarter(place.sample, place.head, place.t, i); }
-  return row;
-}
-`
-
-/** The place of a row's two numbers: the logarithm of its sum of exponentials, and Σ w dw. */
-const rowIndex = (t: string, sample: string, head: string) =>
-  `2 * ((${sample} * uniforms.heads + ${head}) * uniforms.qkvShape[1] + ${t})`
-
-const store = (row: string, part: number, times = '') => `
-    for (var i = 0; i < width; i++) {
-      result[addressOf(place.sample, place.head, place.t, ${part}) + i] = ${row}[i / 4][i % 4]${times};
-    }`
-
-const codes = {
-  forward: `
-fn main(index : i32) {
-  let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
-  var sum = 0.0;
-  var top = lowest;
-  var y : Row;
-  ${overTiles(
-    loadKeys,
-    `
-      let s = factor * withFirst(&q, at);
-      let higher = max(top, s);
-      let kept = exp(top - higher);
-      let weight = exp(s - higher);
-      top = higher;
-      sum = sum * kept + weight;
-      for (var i = 0; i < vectors; i++) { y[i] = y[i] * kept + weight * second[at * vectors + i]; }`,
-  )}
-  if (place.real) {
-    let start = (place.sample * uniforms.outShape[1] + place.t) * uniforms.outShape[2] + place.head * width;
-    for (var i = 0; i < width; i++) { result[start + i] = y[i / 4][i % 4] / sum; }
-  }
-}`,
-
-  rows: `${gradientCode}
-fn main(index : i32) {
-  let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
-  var incoming = dyRow(place);
-  var sum = 0.0;
-  var weighted = 0.0;
-  var top = lowest;
-  ${overTiles(
-    loadKeys,
-    `
-      let s = factor * withFirst(&q, at);
-      let higher = max(top, s);
-      let kept = exp(top - higher);
-      let weight = exp(s - higher);
-      top = higher;
-      sum = sum * kept + weight;
-      weighted = weighted * kept + weight * withSecond(&incoming, at);`,
-  )}
-  if (place.real) {
-    let at = ${rowIndex('place.t', 'place.sample', 'place.head')};
-    result[at] = top + log(sum);
-    result[at + 1] = weighted / sum;
-  }
-}`,
-
-  /** dq = Σ ds k / √d with ds = w (dw − Σ w dw), dw = dy · v. */
-  queries: `${gradientCode}
-fn main(index : i32) {
-  let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
-  var incoming = dyRow(place);
-  let own = ${rowIndex('place.t', 'place.sample', 'place.head')};
-  var dq : Row;
-  ${overTiles(
-    loadKeys,
-    `
-      let weight = exp(factor * withFirst(&q, at) - rows[own]);
-      let slope = weight * (withSecond(&incoming, at) - rows[own + 1]);
-      for (var i = 0; i < vectors; i++) { dq[i] += slope * first[at * vectors + i]; }`,
-  )}
-  if (place.real) {${store('dq', 0, ' * factor')}
-  }
-}`,
-
-  /** dk = Σ ds q / √d and dv = Σ w dy over the queries. */
-  keys: `${gradientCode}
-var<workgroup> known : array<vec2<f32>, tile>;
-
-fn main(index : i32) {
-  let place = placeOf(index);${tilePlace}
-  var k = rowOf(place, 1);
-  var v = rowOf(place, 2);
-  var dk : Row;
-  var dv : Row;
-  ${overTiles(
-    `
-        first[i] = quarter(addressOf(sample, head, t, 0), i % vectors);
-        second[i] = dyQuarter(sample, head, t, i % vectors);
-        if (i % vectors == 0) {
-          let own = ${rowIndex('t', 'sample', 'head')};
-          known[i / vectors] = vec2<f32>(rows[own], rows[own + 1]);
-        }`,
-    `
-      let weight = exp(factor * withFirst(&k, at) - known[at].x);
-      let slope = weight * (withSecond(&v, at) - known[at].y);
-      for (var i = 0; i < vectors; i++) {
-        dk[i] += slope * first[at * vectors + i];
-        dv[i] += weight * second[at * vectors + i];
-      }`,
-  )}
-  if (place.real) {${store('dk', 1, ' * factor')}${store('dv', 2)}
-  }
-}`,
-} as const

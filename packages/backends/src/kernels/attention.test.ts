@@ -5,6 +5,7 @@ import {
   largestError,
   numbersOn,
   onEachBackend,
+  scattered,
   scatteredTensor,
 } from '../on-each-backend.fixture.ts'
 
@@ -30,6 +31,20 @@ const cases: Case[] = (['legacy', 'new'] as const).flatMap((order) =>
   ].map((each) => ({ ...each, order })),
 )
 
+/** Shapes without a pattern, the same in every run. */
+const randomCases = Array.from({ length: 8 }, (_, i): Case => {
+  const draws = scattered([5], 77 + i)
+  const upTo = (draw: number, most: number) => 1 + Math.floor(((draws[draw] as number) + 1) * 0.5 * most)
+  return {
+    batch: upTo(0, 3),
+    length: upTo(1, 140),
+    heads: upTo(2, 4),
+    width: upTo(3, 70),
+    order: (draws[4] as number) < 0 ? 'legacy' : 'new',
+    size: 1,
+  }
+})
+
 /** The definition in plain operations, differentiated by the library. */
 function plain(qkv: tf.Tensor3D, { batch, length, heads, width, order }: Case): tf.Tensor {
   const [axes, part] = order === 'legacy' ? [[heads, 3], 3] : [[3, heads], 2]
@@ -50,24 +65,27 @@ await onEachBackend(({ backend, kernels }) => {
   const fused = kernels?.includes('GuidedAttention')
   const title = fused ? 'attention' : 'attention: this backend composes it of plain operations'
   describe.skipIf(!fused)(title, () => {
-    test.each(cases)('$order, $batch × $length pixels, $heads heads of $width, size $size', async (each) => {
-      const { heads, order } = each
-      const [y, dqkv] = (await numbersOn(backend, () => {
-        const { qkv, dy } = inputs(each)
-        const value = tf.engine().runKernel('GuidedAttention', { qkv }, { heads, order }) as tf.Tensor
-        const gradient = tf.engine().runKernel('GuidedAttentionGrad', { dy, qkv }, { heads, order })
-        expect(value.shape).toEqual(dy.shape)
-        expect((gradient as tf.Tensor).shape).toEqual(qkv.shape)
-        return [value, gradient as tf.Tensor]
-      })) as [Float32Array, Float32Array]
-      const [expectedY, expectedDqkv] = (await numbersOn('cpu', () => {
-        const { qkv, dy } = inputs(each)
-        return [plain(qkv, each), tf.grad((x) => plain(x as tf.Tensor3D, each))(qkv, dy)]
-      })) as [Float32Array, Float32Array]
-      const scale = Math.max(...expectedDqkv.map(Math.abs))
-      expect(largestError(y, expectedY), 'y').toBeLessThan(2e-6 * each.size ** 3)
-      expect(largestError(dqkv, expectedDqkv) / scale, 'dqkv').toBeLessThan(2e-6 * each.size ** 2)
-    })
+    test.each([...cases, ...randomCases])(
+      '$order, $batch × $length pixels, $heads heads of $width, size $size',
+      async (each) => {
+        const { heads, order } = each
+        const [y, dqkv] = (await numbersOn(backend, () => {
+          const { qkv, dy } = inputs(each)
+          const value = tf.engine().runKernel('GuidedAttention', { qkv }, { heads, order }) as tf.Tensor
+          const gradient = tf.engine().runKernel('GuidedAttentionGrad', { dy, qkv }, { heads, order })
+          expect(value.shape).toEqual(dy.shape)
+          expect((gradient as tf.Tensor).shape).toEqual(qkv.shape)
+          return [value, gradient as tf.Tensor]
+        })) as [Float32Array, Float32Array]
+        const [expectedY, expectedDqkv] = (await numbersOn('cpu', () => {
+          const { qkv, dy } = inputs(each)
+          return [plain(qkv, each), tf.grad((x) => plain(x as tf.Tensor3D, each))(qkv, dy)]
+        })) as [Float32Array, Float32Array]
+        const scale = Math.max(...expectedDqkv.map(Math.abs))
+        expect(largestError(y, expectedY), 'y').toBeLessThan(2e-6 * each.size ** 3)
+        expect(largestError(dqkv, expectedDqkv) / scale, 'dqkv').toBeLessThan(2e-6 * each.size ** 2)
+      },
+    )
 
     test('NaN stays NaN', async () => {
       const [y] = await numbersOn(backend, () => {

@@ -5,6 +5,7 @@ import {
   largestError,
   numbersOn,
   onEachBackend,
+  scattered,
   scatteredTensor,
 } from '../on-each-backend.fixture.ts'
 
@@ -26,6 +27,18 @@ const cases: Case[] = (['silu', 'linear'] as const).flatMap((activation) =>
     { shape: [2, 8, 8, 32], groups: 32, mean: 100 },
   ].map((each) => ({ ...each, activation }) as Case),
 )
+/** Shapes without a pattern, the same in every run. */
+const randomCases = Array.from({ length: 8 }, (_, i): Case => {
+  const draws = scattered([6], 91 + i)
+  const upTo = (draw: number, most: number) => 1 + Math.floor(((draws[draw] as number) + 1) * 0.5 * most)
+  const groups = upTo(0, 12)
+  return {
+    shape: [upTo(1, 3), upTo(2, 14), upTo(3, 14), groups * upTo(4, 7)],
+    groups,
+    activation: (draws[5] as number) < 0 ? 'silu' : 'linear',
+    mean: 0,
+  }
+})
 const epsilon = 1e-5
 
 /** The definition in plain operations, differentiated by the library. */
@@ -56,31 +69,34 @@ await onEachBackend(({ backend, kernels }) => {
   const fused = kernels?.includes('GuidedGroupNorm')
   const title = fused ? 'GroupNorm' : 'GroupNorm: this backend composes it of plain operations'
   describe.skipIf(!fused)(title, () => {
-    test.each(cases)('$activation, $shape in $groups groups, mean $mean', async (each) => {
-      const { groups, activation } = each
-      const attributes = { groups, epsilon, activation }
-      const actual = await numbersOn(backend, () => {
-        const { x, scale, shift, dy } = inputs(each)
-        const y = tf.engine().runKernel('GuidedGroupNorm', { x, scale, shift }, attributes) as tf.Tensor
-        const gradients = tf.engine().runKernel('GuidedGroupNormGrad', { dy, x, scale, shift }, attributes)
-        expect(y.shape).toEqual(x.shape)
-        return [y, ...(gradients as tf.Tensor[])]
-      })
-      const expected = await numbersOn('cpu', () => {
-        const { x, scale, shift, dy } = inputs(each)
-        const value = plain(x, scale, shift, each)
-        const definition = (...args: tf.Tensor[]) =>
-          plain(args[0] as tf.Tensor4D, args[1] as tf.Tensor2D, args[2] as tf.Tensor2D, each)
-        return [value, ...tf.grads(definition)([x, scale, shift], dy)]
-      })
-      const pixels = each.shape[1] * each.shape[2]
-      // one unit in the last place of 100 is 8e-6, a 75,000th of the deviation
-      const tolerance = each.mean === 0 ? 1e-5 : 1e-3
-      for (const [i, name] of (['y', 'dx', 'dscale', 'dshift'] as const).entries()) {
-        const size = name.startsWith('ds') ? Math.sqrt(pixels) : 1
-        const error = largestError(actual[i] as Float32Array, expected[i] as Float32Array)
-        expect(error, name).toBeLessThan(tolerance * size)
-      }
-    })
+    test.each([...cases, ...randomCases])(
+      '$activation, $shape in $groups groups, mean $mean',
+      async (each) => {
+        const { groups, activation } = each
+        const attributes = { groups, epsilon, activation }
+        const actual = await numbersOn(backend, () => {
+          const { x, scale, shift, dy } = inputs(each)
+          const y = tf.engine().runKernel('GuidedGroupNorm', { x, scale, shift }, attributes) as tf.Tensor
+          const gradients = tf.engine().runKernel('GuidedGroupNormGrad', { dy, x, scale, shift }, attributes)
+          expect(y.shape).toEqual(x.shape)
+          return [y, ...(gradients as tf.Tensor[])]
+        })
+        const expected = await numbersOn('cpu', () => {
+          const { x, scale, shift, dy } = inputs(each)
+          const value = plain(x, scale, shift, each)
+          const definition = (...args: tf.Tensor[]) =>
+            plain(args[0] as tf.Tensor4D, args[1] as tf.Tensor2D, args[2] as tf.Tensor2D, each)
+          return [value, ...tf.grads(definition)([x, scale, shift], dy)]
+        })
+        const pixels = each.shape[1] * each.shape[2]
+        // one unit in the last place of 100 is 8e-6, a 75,000th of the deviation
+        const tolerance = each.mean === 0 ? 1e-5 : 1e-3
+        for (const [i, name] of (['y', 'dx', 'dscale', 'dshift'] as const).entries()) {
+          const size = name.startsWith('ds') ? Math.sqrt(pixels) : 1
+          const error = largestError(actual[i] as Float32Array, expected[i] as Float32Array)
+          expect(error, name).toBeLessThan(tolerance * size)
+        }
+      },
+    )
   })
 }, fusing)

@@ -24,9 +24,26 @@ export function attention(
 /**
  * softmax(q kᵀ / √c) v for each head of width c: `[B, T, 3C]` → `[B, T, C]`.
  *
- * `legacy` has the channels as head × (q, k, v) × c, `new` as (q, k, v) × head × c.
+ * `legacy` has the channels as head × (q, k, v) × c, `new` as (q, k, v) × head × c. A backend that has the fused kernels
+ * `GuidedAttention` and `GuidedAttentionGrad` runs those; elsewhere the same is composed of plain operations.
  */
 export function qkvAttention(qkv: tf.Tensor3D, heads: number, order: AttentionOrder): tf.Tensor3D {
+  if (!tf.getKernel('GuidedAttention', tf.getBackend())) return composed(qkv, heads, order)
+  const attributes = { heads, order }
+  return tf.customGrad((...args) => {
+    const [input, save] = args as unknown as [tf.Tensor3D, tf.GradSaveFunc]
+    save([input])
+    return {
+      value: tf.engine().runKernel('GuidedAttention', { qkv: input }, attributes) as tf.Tensor,
+      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) =>
+        tf
+          .engine()
+          .runKernel('GuidedAttentionGrad', { dy, qkv: saved as tf.Tensor }, attributes) as tf.Tensor,
+    }
+  })(qkv) as tf.Tensor3D
+}
+
+function composed(qkv: tf.Tensor3D, heads: number, order: AttentionOrder): tf.Tensor3D {
   const [batch, length, tripled] = qkv.shape
   const channels = tripled / 3
   const width = channels / heads

@@ -1,0 +1,142 @@
+/** The programs of GroupNorm with SiLU in WGSL: see `group-norm-webgpu.ts` for the mathematics. */
+
+type Activation = 'silu' | 'linear'
+
+export const threads = 256
+/** Threads of a workgroup that work on neighbouring channels: what they read lies side by side. */
+export const lanes = 32
+
+/** A workgroup for each group of a sample: two passes, since E[x²] − E[x]² cancels. */
+export const statisticsCode = (epsilon: number) => `
+var<workgroup> partial : array<f32, ${threads}>;
+
+fn total(value : f32) -> f32 {
+  workgroupBarrier();
+  partial[localIndex] = value;
+  workgroupBarrier();
+  for (var half = ${threads / 2}u; half > 0u; half = half / 2u) {
+    if (localIndex < half) { partial[localIndex] = partial[localIndex] + partial[localIndex + half]; }
+    workgroupBarrier();
+  }
+  return partial[0];
+}
+
+fn main(index : i32) {
+  let group = index / ${threads};
+  let real = group < uniforms.outShape[0] * uniforms.groups;
+  let channels = uniforms.xShape[3];
+  let width = channels / uniforms.groups;
+  let pixels = uniforms.xShape[1] * uniforms.xShape[2];
+  let count = pixels * width;
+  let start = select(0, (group / uniforms.groups) * pixels * channels + (group % uniforms.groups) * width, real);
+  var sum = 0.0;
+  for (var i = i32(localIndex); i < count; i += ${threads}) {
+    sum += x[start + (i / width) * channels + i % width];
+  }
+  let mean = total(sum) / f32(count);
+  var squares = 0.0;
+  for (var i = i32(localIndex); i < count; i += ${threads}) {
+    let centred = x[start + (i / width) * channels + i % width] - mean;
+    squares += centred * centred;
+  }
+  let variance = total(squares) / f32(count);
+  if (localIndex == 0u && real) {
+    result[2 * group] = mean;
+    result[2 * group + 1] = 1.0 / sqrt(variance + ${epsilon});
+  }
+}`
+
+/** What is known of one number: x̂ and u, and where its sample's channel and group lie. */
+const placeCode = `
+struct Place { row : i32, group : i32, rstd : f32, normal : f32, u : f32 };
+
+fn placeOf(at : i32) -> Place {
+  let channels = uniforms.xShape[3];
+  let channel = at % channels;
+  let sample = at / (uniforms.xShape[1] * uniforms.xShape[2] * channels);
+  let row = sample * channels + channel;
+  let group = sample * uniforms.groups + channel / (channels / uniforms.groups);
+  let rstd = statistics[2 * group + 1];
+  let normal = (x[at] - statistics[2 * group]) * rstd;
+  return Place(row, group, rstd, normal, normal * scale[row] + shift[row]);
+}
+
+fn sizeOf(shape : vec4<i32>) -> i32 { return shape.x * shape.y * shape.z * shape.w; }
+
+// exp of a large number may be anything: u σ(u) is 0 long before
+fn sigmoid(u : f32) -> f32 { return 1.0 / (1.0 + exp(min(-u, 87.0))); }`
+
+export const normalizeCode = (activation: Activation) => `${placeCode}
+
+fn main(index : i32) {
+  if (index < sizeOf(uniforms.xShape)) {
+    let u = placeOf(index).u;
+    result[index] = ${activation === 'silu' ? 'u * sigmoid(u)' : 'u'};
+  }
+}`
+
+/** du = dy · (σ + u σ (1 − σ)). */
+const incomingCode = (activation: Activation) =>
+  activation === 'silu'
+    ? `fn incoming(at : i32, u : f32) -> f32 {
+  let s = sigmoid(u);
+  return dy[at] * (s + u * s * (1.0 - s));
+}`
+    : 'fn incoming(at : i32, u : f32) -> f32 { return dy[at]; }'
+
+/** dshift = Σ du or dscale = Σ du · x̂: a workgroup for some neighbouring channels of a sample. */
+export const channelSumCode = (activation: Activation, of: 'scale' | 'shift') => `${placeCode}
+${incomingCode(activation)}
+var<workgroup> partial : array<f32, ${threads}>;
+
+fn main(index : i32) {
+  let channels = uniforms.xShape[3];
+  let pixels = uniforms.xShape[1] * uniforms.xShape[2];
+  let tiles = (channels + ${lanes - 1}) / ${lanes};
+  let sample = (index / ${threads}) / tiles;
+  let channel = ((index / ${threads}) % tiles) * ${lanes} + i32(localIndex) % ${lanes};
+  let real = sample < uniforms.xShape[0] && channel < channels;
+  var sum = 0.0;
+  if (real) {
+    for (var p = i32(localIndex) / ${lanes}; p < pixels; p += ${threads / lanes}) {
+      let at = (sample * pixels + p) * channels + channel;
+      let place = placeOf(at);
+      sum += incoming(at, place.u)${of === 'scale' ? ' * place.normal' : ''};
+    }
+  }
+  partial[localIndex] = sum;
+  workgroupBarrier();
+  for (var half = ${threads / 2}u; half >= ${lanes}u; half = half / 2u) {
+    if (localIndex < half) { partial[localIndex] = partial[localIndex] + partial[localIndex + half]; }
+    workgroupBarrier();
+  }
+  if (localIndex < ${lanes}u && real) { result[sample * channels + channel] = partial[localIndex]; }
+}`
+
+/** `[B, G, 2]`: the means over each group of scale · du and of scale · du · x̂. */
+export const meansCode = `
+fn main(index : i32) {
+  let groups = uniforms.outShape[1];
+  if (index < uniforms.outShape[0] * groups * 2) {
+    let width = uniforms.scaleShape[1] / groups;
+    let start = (index / 2) * width;
+    var sum = 0.0;
+    for (var i = start; i < start + width; i++) {
+      sum += scale[i] * select(dshift[i], dscale[i], index % 2 == 1);
+    }
+    result[index] = sum / f32(width * uniforms.pixels);
+  }
+}`
+
+/** dx = rstd · (scale · du − mean(scale · du) − x̂ · mean(scale · du · x̂)). */
+export const gradientCode = (activation: Activation) => `${placeCode}
+${incomingCode(activation)}
+
+fn main(index : i32) {
+  if (index < sizeOf(uniforms.xShape)) {
+    let place = placeOf(index);
+    let du = incoming(index, place.u);
+    let pull = means[2 * place.group] + place.normal * means[2 * place.group + 1];
+    result[index] = place.rstd * (scale[place.row] * du - pull);
+  }
+}`
