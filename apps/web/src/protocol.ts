@@ -25,7 +25,7 @@ export type Report =
 
 /** What is being made ready, in bytes where they are counted. */
 export interface Loading {
-  readonly stage: 'engine' | 'denoiser' | 'classifier' | 'first step'
+  readonly stage: 'engine' | 'denoiser' | 'classifier' | 'weights' | 'first step'
   readonly loaded: number
   /** 0 where nobody knows. */
   readonly total: number

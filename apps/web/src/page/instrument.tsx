@@ -30,7 +30,7 @@ export function Instrument() {
   const [free, guided] = [2 * which, 2 * which + 1]
   const likely = (cell: number) =>
     frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
-  const name = className(label.value)
+  const name = className(run?.plan.cells[0]?.label ?? label.value)
   const pull = frame && pullPixels(frame, guided, facts.shape)
   return (
     <section class="figure instrument" id="figure-pair" aria-label="Sampling, alone and guided">
@@ -70,23 +70,6 @@ export function Instrument() {
           each pixel: <span class="brighter">brighter</span>, <span class="darker">darker</span>.
         </p>
         <Samples run={run} />
-        <div class="readings">
-          <div class="reading">
-            <h3>What the classifier reads</h3>
-            <Probabilities free={likely(free)} guided={likely(guided)} />
-          </div>
-          <div class="reading">
-            <h3>
-              How sure it is of <i>{name}</i>, step by step
-            </h3>
-            <TracePlot
-              free={traceOf(run, free)}
-              guided={traceOf(run, guided)}
-              total={run?.total ?? steps.value}
-              at={at}
-            />
-          </div>
-        </div>
       </div>
       <div class="controls">
         <ClassPicker />
@@ -94,6 +77,25 @@ export function Instrument() {
         <SampleButton figure="pair" plan={begin} words="Sample" />
         <RunSettings />
         <Share run={run} figure="pair" cell={guided} count={count.value} />
+      </div>
+      <div class="readings">
+        <div class="reading">
+          <h3>
+            What the classifier reads <small>bar: guided, mark: alone</small>
+          </h3>
+          <Probabilities free={likely(free)} guided={likely(guided)} />
+        </div>
+        <div class="reading">
+          <h3>
+            How sure it is of <i>{name}</i>, step by step
+          </h3>
+          <TracePlot
+            free={traceOf(run, free)}
+            guided={traceOf(run, guided)}
+            total={run?.total ?? steps.value}
+            at={at}
+          />
+        </div>
       </div>
     </section>
   )

@@ -63,6 +63,8 @@ function loadingWords({ stage, loaded, total }: Loading): string {
       return `Loading the denoiser${bytes}.`
     case 'classifier':
       return `Loading the classifier${bytes}.`
+    case 'weights':
+      return `Reading the weights${bytes}.`
     case 'first step':
       return 'Preparing the first step.'
   }

@@ -30,7 +30,7 @@ export function StepFigure({ gamma }: { gamma: number }) {
   const pulled = { x: mean.x + (dx / far) * length, y: mean.y + (dy / far) * length }
   return (
     <svg
-      viewBox="0 0 520 330"
+      viewBox="0 -24 520 354"
       role="img"
       aria-label={`A step goes from x_t to the mean μ; guidance moves it ${gamma.toFixed(1)} times the gradient further, to where the class is likelier.`}
     >
@@ -50,7 +50,7 @@ export function StepFigure({ gamma }: { gamma: number }) {
           transform={`rotate(-24 ${wanted.x} ${wanted.y})`}
         />
       ))}
-      <text class="contour-name" x={wanted.x} y={wanted.y - 74} text-anchor="middle">
+      <text class="contour-name" x={wanted.x} y={wanted.y - 96} text-anchor="middle">
         where p(y | x) is high
       </text>
       <circle class="alone" cx={mean.x} cy={mean.y} r={deviation} />

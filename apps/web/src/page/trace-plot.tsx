@@ -24,12 +24,17 @@ export function TracePlot({
   return (
     <svg
       class="trace"
-      viewBox={`-4 -6 ${width + 8} ${height + 12}`}
+      viewBox={`-4 -6 ${width + 44} ${height + 12}`}
       role="img"
       aria-label={`Probability of the wanted class over the steps. ${words}`}
     >
       {[0, 0.5, 1].map((p) => (
         <line key={p} class="rule" x1={0} x2={width} y1={y(p)} y2={y(p)} />
+      ))}
+      {[0, 50, 100].map((percent) => (
+        <text key={percent} x={width + 8} y={y(percent / 100) + 4}>
+          {percent}%
+        </text>
       ))}
       {at > 0 && <line class="now" x1={x(at - 1)} x2={x(at - 1)} y1={0} y2={height} />}
       <path class="free" d={line(free)} />

@@ -39,7 +39,8 @@ const drivers: Readonly<Record<EngineName, () => BackendDriver>> = {
  */
 export async function startEngine(choice: EngineChoice, storage: ChoiceStorage): Promise<Engine> {
   if (choice !== 'auto') return start(choice, 'It was chosen by hand.')
-  const report = await fastestBackend([...((await hasCard()) ? [webgpu()] : []), wasm()], { storage })
+  if (!(await hasCard())) return start('wasm', 'There is no graphics card here that WebGPU can use.')
+  const report = await fastestBackend([webgpu(), wasm()], { storage })
   const name = report.name as EngineName
   return {
     name,

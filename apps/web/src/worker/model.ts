@@ -42,7 +42,7 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
   const unet = await loadUNet(denoiserFile.file, {
     config,
     signal,
-    onProgress: (progress) => onProgress({ stage: 'denoiser', ...progress }),
+    onProgress: (progress) => onProgress({ stage: 'weights', ...progress }),
   })
   const classifier =
     guide.file &&
@@ -78,7 +78,7 @@ function loadGuide(
   return loadClassifier(file, {
     config: { ...trunk, classes: outChannels },
     signal,
-    onProgress: (progress) => onProgress({ stage: 'classifier', ...progress }),
+    onProgress: (progress) => onProgress({ stage: 'weights', ...progress }),
   })
 }
 
