@@ -46,10 +46,9 @@ describe.skipIf(!path)('in Chromium', () => {
     test('samples the embedded model as Node does', async () => {
       await startBackend([wasm()])
       const expected = await sampleEmbedded(options)
-      const { description, pixels, seconds } = await inPage((page) =>
+      const { description, pixels } = await inPage((page) =>
         page.evaluate(([name, how]) => globalThis.engines.sample(name, how), [engine, options] as const),
       )
-      console.log(engine, description, seconds)
       expect(description).toMatch(described)
       expect(pixels).toHaveLength(options.labels.length * 28 * 28)
       expect(Math.max(...pixels.map(Math.abs))).toBeGreaterThan(0.5)
@@ -66,10 +65,6 @@ describe.skipIf(!path)('in Chromium', () => {
         ] as const),
       )
       const wrong = results.filter(({ result }) => result.status === 'failed')
-      console.log(
-        results.length,
-        results.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)}`).join('  '),
-      )
       expect(wrong.map(({ name, result }) => resultLine(name, engine, result))).toEqual([])
       expect(results.filter(({ result }) => result.status === 'passed').length).toBeGreaterThan(10)
     }, 1_800_000)

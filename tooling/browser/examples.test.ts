@@ -20,7 +20,7 @@ describe.skipIf(!path)('the production build of the example', () => {
   beforeAll(async () => {
     browser = await launchBrowser(path as string)
     await startBackend([wasm()])
-    expected = (await sampleEmbedded({ labels: [7, 8, 9], steps: 1 })).pixels
+    expected = (await sampleEmbedded({ labels: [7, 8, 9], steps: 2 })).pixels
   })
   afterAll(() => browser?.close())
 
@@ -36,7 +36,7 @@ describe.skipIf(!path)('the production build of the example', () => {
       const served = await serveFolder(join(root, folder))
       const { page, problems } = await openPage(browser, 'about:blank')
       await page.route(`${cdn}**`, publishedFile)
-      await page.goto(`${served.address}?engine=${engine}&steps=1`)
+      await page.goto(`${served.address}?engine=${engine}&steps=2`)
       const text = page.locator('#status')
       await page.waitForFunction(() =>
         /Done|Failed/.test(document.querySelector('#status')?.textContent ?? ''),

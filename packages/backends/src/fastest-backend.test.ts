@@ -81,6 +81,10 @@ test('a storage that is broken or refuses changes nothing', async () => {
 })
 
 test('without any that runs, every reason is told', async () => {
-  await expect(fastestBackend([absent('sun'), absent('moon')])).rejects.toThrowErrorMatchingInlineSnapshot()
+  await expect(fastestBackend([absent('sun'), absent('moon')])).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [NoBackendError: No backend can run here.
+    sun: it is absent. Wait.
+    moon: it is absent. Wait.]
+  `)
   await expect(fastestBackend([])).rejects.toThrow(NoBackendError)
 })

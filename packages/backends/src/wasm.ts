@@ -9,6 +9,7 @@ import { registerMatMul } from './kernels/matmul-wasm.ts'
 import { registerReductions } from './kernels/reduction-wasm.ts'
 import { registerSlice } from './kernels/slice-wasm.ts'
 import { loadPeer } from './load-peer.ts'
+import { withWorkersRepaired } from './wasm-workers.ts'
 
 const packageName = '@tensorflow/tfjs-backend-wasm'
 
@@ -35,7 +36,7 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
       const stock = await loadPeer('wasm', packageName, () => import('@tensorflow/tfjs-backend-wasm'))
       const files = folder ?? wasmFiles()
       if (files !== undefined && !tf.engine().registry.wasm) lookIn(stock, files)
-      if (!(await tf.setBackend('wasm'))) {
+      if (!(await withWorkersRepaired(() => tf.setBackend('wasm')))) {
         throw new BackendUnavailableError({
           backend: 'wasm',
           reason: `its WebAssembly module does not start${folder === undefined ? '' : ` from ${JSON.stringify(folder)}`}`,

@@ -8,42 +8,37 @@ import type { Graph, GraphNode, Initializer, Value } from './graph.ts'
 export function narrowSplits(graph: Graph, most: number): Graph {
   const initializers = [...graph.initializers]
   const nodes = graph.nodes.flatMap((node) =>
-    node.operator === 'Split' && node.outputs.length > most ? inGroups(node, most, initializers) : [node],
+    node.operator === 'Split' && node.outputs.length > most
+      ? split(node, node.inputs[0] as Value, node.outputs, most, initializers)
+      : [node],
   )
   return { ...graph, nodes, initializers }
 }
 
-/** Adds the sizes of the new nodes to the initializers. */
-function inGroups(node: GraphNode, most: number, initializers: Initializer[]): GraphNode[] {
-  const { operator, domain, attributes } = node
-  const [value] = node.inputs as [Value]
-  const axis = attributes.axis as number
-  const lengths = node.outputs.map(({ shape }) => shape[axis] as number)
-  const parts: { value: Value; outputs: Value[]; lengths: number[] }[] = []
-  for (let at = 0; at < node.outputs.length; at += most) {
-    const own = lengths.slice(at, at + most)
-    const shape = value.shape.with(
-      axis,
-      own.reduce((sum, length) => sum + length, 0),
-    )
-    const name = `${node.outputs[0]?.name}/part${at / most}`
-    parts.push({
-      value: { name, type: value.type, shape },
-      outputs: node.outputs.slice(at, at + most),
-      lengths: own,
-    })
+/** Splits like the node's; the lengths of their outputs are added to the initializers. */
+function split(
+  node: GraphNode,
+  value: Value,
+  outputs: readonly Value[],
+  most: number,
+  initializers: Initializer[],
+): GraphNode[] {
+  const axis = node.attributes.axis as number
+  const lengthOf = ({ shape }: Value) => shape[axis] as number
+  const first = outputs[0]?.name
+  if (outputs.length <= most) {
+    const lengths: Value = { name: `${first}/lengths`, type: 'int64', shape: [outputs.length] }
+    initializers.push({ value: lengths, read: () => BigInt64Array.from(outputs.map(lengthOf), BigInt) })
+    return [{ ...node, inputs: [value, lengths], outputs }]
   }
-  const split = (from: Value, outputs: readonly Value[], sizes: readonly number[]): GraphNode => {
-    const read = () => BigInt64Array.from(sizes, BigInt)
-    const given: Value = { name: `${outputs[0]?.name}/sizes`, type: 'int64', shape: [sizes.length] }
-    initializers.push({ value: given, read })
-    return { operator, domain, inputs: [from, given], outputs, attributes }
-  }
-  const first = split(
-    value,
-    parts.map((part) => part.value),
-    parts.map(({ value: { shape } }) => shape[axis] as number),
-  )
-  const rest = parts.map((part) => split(part.value, part.outputs, part.lengths))
-  return [...(parts.length > most ? inGroups(first, most, initializers) : [first]), ...rest]
+  const groups: (readonly Value[])[] = []
+  for (let at = 0; at < outputs.length; at += most) groups.push(outputs.slice(at, at + most))
+  const parts = groups.map((group, i): Value => {
+    const length = group.reduce((sum, output) => sum + lengthOf(output), 0)
+    return { name: `${first}/part${i}`, type: value.type, shape: value.shape.with(axis, length) }
+  })
+  return [
+    ...split(node, value, parts, most, initializers),
+    ...parts.flatMap((part, i) => split(node, part, groups[i] as readonly Value[], most, initializers)),
+  ]
 }

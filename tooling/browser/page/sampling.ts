@@ -29,7 +29,7 @@ export async function sampleEmbedded(options: SamplingOptions): Promise<Sampled>
   const classifier = await loadClassifier(pretrained.classifier)
   const graphs = runtime && compiledSteps({ runtime, weights: [denoiser.parameters, classifier.parameters] })
   const run = sample({
-    diffusion: describedDiffusion(pretrained.diffusion, `ddim${steps}`),
+    diffusion: describedDiffusion(pretrained.diffusion, steps === 1 ? '1' : `ddim${steps}`),
     denoiser: unconditional(denoiser),
     guidance: classifierGuidance(classifier, { scale }),
     sampler: ddim(),
