@@ -4,12 +4,17 @@ import { createDiffusion, type Denoiser, generate, type SamplingOptions } from '
 import { linearSchedule, respace } from '@guided-diffusion/schedules'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type ClassifierGuidanceOptions, classifierGuidance, type NoisyClassifier } from './classifier-guidance.ts'
+import {
+  type ClassifierGuidanceOptions,
+  classifierGuidance,
+  type NoisyClassifier,
+} from './classifier-guidance.ts'
 import { scaleBy } from './composition.ts'
 import type { Scale } from './scale.ts'
 
 const classifier: NoisyClassifier = {
-  logits: (x) => tf.tidy(() => tf.mul(tf.tensor1d([1, -2, 0.5]), tf.reshape(tf.sum(tf.sin(x), [1, 2, 3]), [-1, 1]))),
+  logits: (x) =>
+    tf.tidy(() => tf.mul(tf.tensor1d([1, -2, 0.5]), tf.reshape(tf.sum(tf.sin(x), [1, 2, 3]), [-1, 1]))),
 }
 const denoiser: Denoiser = { forward: (x) => tf.tanh(x) }
 const gammas = [
