@@ -1,6 +1,6 @@
 /**
  * Reshape for native TensorFlow. Gradients of sums and products reshape whatever they return, mostly to the shape that
- * it has: of 1,500 calls in a training step two thirds. Those need not reach the library, which takes 50 µs for each.
+ * it has: of 1,500 calls in a training step more than half. Those need not reach the library.
  */
 import * as tf from '@tensorflow/tfjs-core'
 
