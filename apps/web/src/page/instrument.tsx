@@ -80,15 +80,15 @@ export function Instrument() {
       </div>
       <div class="readings">
         <div class="reading">
-          <h3>
+          <h2>
             What the classifier reads <small>bar: guided, mark: alone</small>
-          </h3>
+          </h2>
           <Probabilities free={likely(free)} guided={likely(guided)} />
         </div>
         <div class="reading">
-          <h3>
+          <h2>
             How sure it is of <i>{name}</i>, step by step
-          </h3>
+          </h2>
           <TracePlot
             free={traceOf(run, free)}
             guided={traceOf(run, guided)}

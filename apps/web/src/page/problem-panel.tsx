@@ -11,7 +11,7 @@ export function ProblemPanel({ figure, again }: { figure: Figure; again: () => R
   const retry = () => start(figure, again())
   return (
     <div class="problem" role="alert">
-      <h3>{titleOf(found)}</h3>
+      <p class="title">{titleOf(found)}</p>
       <p>{found.message}</p>
       {found.advice && <p>{found.advice}</p>}
       <div class="ways">

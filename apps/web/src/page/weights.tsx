@@ -123,7 +123,7 @@ function Opening() {
     const { message, advice } = state.problem
     return (
       <div class="problem" role="alert">
-        <h3>{state.name} can’t be used</h3>
+        <p class="title">{state.name} can’t be used</p>
         <p>{message}</p>
         {advice && <p>{advice}</p>}
         <p>The page goes on with {modelFacts.value.name}.</p>
