@@ -7,7 +7,7 @@ import { failure, interrupted, spawnedProgram, temporaryFolder } from '../../tes
 const cwd = await temporaryFolder()
 
 test('demo writes a picture with ten rows and a column for each γ, and tells how sure the classifier is', async () => {
-  const args = ['demo', '--scales', '0,8', '--steps', '3', '--engine', 'wasm', '--out', 'folder/guidance.png']
+  const args = ['demo', '--scales', '0,8', '--steps', '5', '--engine', 'wasm', '--out', 'folder/guidance.png']
   const { code, stdout, stderr } = await spawnedProgram(args, { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
   const [, without, strong] =
