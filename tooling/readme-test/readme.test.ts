@@ -79,6 +79,13 @@ describe('commands in the documents', () => {
   const helps = new Map<string, string>()
   const workspace: Workspace = {
     scripts: new Set(Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts)),
+    scriptsOf: (name) => {
+      const manifests = workspacePackages.map((path) =>
+        JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')),
+      )
+      const found = manifests.find((each) => each.name === name || each.name === `@guided-diffusion/${name}`)
+      return new Set(Object.keys(found?.scripts ?? {}))
+    },
     packages: new Set(
       workspacePackages.map(
         (path) => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).name,
@@ -113,6 +120,7 @@ describe('commands in the documents', () => {
       'guided-diffusion train denoiser has no option --speed',
     ],
     ['npm run fly', 'there is no script fly'],
+    ['pnpm --filter web fly', 'web has no script fly'],
     [
       'npm install @guided-diffusion/models @guided-diffusion/nothing',
       'there is no package @guided-diffusion/nothing',

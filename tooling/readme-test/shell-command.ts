@@ -20,6 +20,8 @@ function words(text: string): string[] {
 export interface Workspace {
   /** Names of the scripts in the root. */
   readonly scripts: ReadonlySet<string>
+  /** Names of the scripts of a package, by its name with or without the scope; none where there is no such package. */
+  scriptsOf(name: string): ReadonlySet<string>
   /** Names of the packages that are published. */
   readonly packages: ReadonlySet<string>
   exists(path: string): boolean
@@ -53,6 +55,10 @@ export function commandFault(command: ShellCommand, workspace: Workspace): strin
 }
 
 function managerFault(args: readonly string[], workspace: Workspace): string | undefined {
+  if (args[0] === '--filter') {
+    const [, filter = '', script = ''] = args.filter((word) => word !== 'run')
+    return workspace.scriptsOf(filter).has(script) ? undefined : `${filter} has no script ${script}`
+  }
   const [name, ...rest] = args.filter(
     (word) => !/^(--yes|-y|--silent|--prefer-offline|run|--global|-g|-D)$/.test(word),
   )

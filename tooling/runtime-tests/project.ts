@@ -22,10 +22,19 @@ export interface Packed {
   readonly files: readonly string[]
 }
 
+/** Where the packages lie that are published; an app may be none. */
+async function publicFolders(): Promise<string[]> {
+  const apps = (await readdir(join(root, 'apps'))).map((name) => `apps/${name}`)
+  const manifests = await Promise.all(
+    apps.map(async (place) => JSON.parse(await readFile(join(root, place, 'package.json'), 'utf8'))),
+  )
+  return ['packages/*', ...apps.filter((_, i) => !manifests[i].private)]
+}
+
 /** Packs every public package with `pnpm pack`. */
 export async function packAll(folder: string): Promise<Packed[]> {
   await mkdir(folder, { recursive: true })
-  const filters = ['--filter', './packages/*', '--filter', './apps/*']
+  const filters = (await publicFolders()).flatMap((place) => ['--filter', `./${place}`])
   await pnpm(['--recursive', ...filters, 'pack', '--pack-destination', folder], root)
   const tarballs = (await readdir(folder)).filter((name) => name.endsWith('.tgz')).sort()
   return Promise.all(tarballs.map((name) => packed(join(folder, name))))
