@@ -3,6 +3,7 @@ import { startBackend } from '@guided-diffusion/backends'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+// @boundaries-ignore the source itself, bundled into the page
 import { type Result, resultLine } from '../golden/result.ts'
 import { browserForTests, launchBrowser, openPage } from './chromium.ts'
 import type { EngineName } from './page/engine.ts'

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'vite'
+// @boundaries-ignore the source itself, bundled into the page
 import { folderFiles } from '../golden/folder-files.ts'
 
 /** Serves a folder as it is under `/vectors/`, and its list of files as `/vectors/`: Vite itself unpacks some. */

@@ -1,3 +1,4 @@
+// @boundaries-ignore the source itself, bundled into the page
 import type { CaseFiles } from '../../golden/files.ts'
 
 const folder = new URL('/vectors/', location.href)

@@ -1,6 +1,9 @@
 /** What tests call in the page. */
+// @boundaries-ignore the source itself, bundled into the page
 import { findCases } from '../../golden/cases.ts'
+// @boundaries-ignore the source itself, bundled into the page
 import { compiled, eager } from '../../golden/computing.ts'
+// @boundaries-ignore the source itself, bundled into the page
 import { notCompared, type Result } from '../../golden/result.ts'
 import { convolutionOn, convolutionOnJax, operations } from './convolution.ts'
 import { type EngineName, startEngine } from './engine.ts'

@@ -1,5 +1,6 @@
 import type { BackendDriver } from '@guided-diffusion/backends'
 import * as tf from '@tensorflow/tfjs-core'
+// @boundaries-ignore the source itself, bundled into the page
 import { wasmFiles } from '../../../packages/backends/src/wasm-files-browser.ts'
 
 /** TensorFlow.js's WebAssembly as it comes, without kernels of ours: what measurements are compared with. */
