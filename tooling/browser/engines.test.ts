@@ -4,7 +4,7 @@ import { wasm } from '@guided-diffusion/backends/wasm'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // @boundaries-ignore the source itself, bundled into the page
-import { type Result, resultLine } from '../golden/result.ts'
+import { resultLine } from '../golden/result.ts'
 import { browserForTests, launchBrowser, openPage } from './chromium.ts'
 import type { EngineName } from './page/engine.ts'
 import { type SamplingOptions, sampleEmbedded } from './page/sampling.ts'
@@ -38,12 +38,12 @@ describe.skipIf(!path)('in Chromium', () => {
   }
 
   // software that stands in for a graphics card takes 15 seconds for a step
-  describe.each<[EngineName, RegExp, SamplingOptions]>([
-    ['wasm', /^WebAssembly with SIMD, /, { labels: [7, 2], steps: 3 }],
-    ['onnx-wasm', /^ONNX Runtime 1\.\d+\.\d+, WebAssembly, \d+ threads$/, { labels: [7, 2], steps: 3 }],
-    ['webgpu', /^WebGPU on google swiftshader \(software\), without float16$/, { labels: [7], steps: 1 }],
-    ['onnx-webgpu', /^ONNX Runtime 1\.\d+\.\d+, WebGPU, google swiftshader$/, { labels: [7], steps: 1 }],
-  ])('%s', (engine, described, options) => {
+  describe.each<[EngineName, RegExp, SamplingOptions, number]>([
+    ['wasm', /^WebAssembly with SIMD, /, { labels: [7, 2], steps: 3 }, 11],
+    ['onnx-wasm', /^ONNX Runtime 1\.\d+\.\d+, WebAssembly, \d+ threads$/, { labels: [7, 2], steps: 3 }, 11],
+    ['webgpu', /^WebGPU on google swiftshader \(software\), without float16$/, { labels: [7], steps: 1 }, 5],
+    ['onnx-webgpu', /^ONNX Runtime 1\.\d+\.\d+, WebGPU, google swiftshader$/, { labels: [7], steps: 1 }, 5],
+  ])('%s', (engine, described, options, fewest) => {
     test('samples the embedded model as Node does', async () => {
       await startBackend([wasm()])
       const expected = await sampleEmbedded(options)
@@ -65,23 +65,12 @@ describe.skipIf(!path)('in Chromium', () => {
           goldenCases(engine),
         ] as const),
       )
-      const wrong = results.filter(
-        ({ result }) => result.status === 'failed' && !isInexactSine(engine, result),
-      )
-      expect(wrong.map(({ name, result }) => resultLine(name, engine, result))).toEqual([])
-      expect(results.filter(({ result }) => result.status === 'passed').length).toBeGreaterThan(10)
+      const others = results.filter(({ result }) => result.status !== 'passed')
+      expect(others.map(({ name, result }) => resultLine(name, engine, result))).toEqual([])
+      expect(results.length).toBeGreaterThanOrEqual(fewest)
     }, 1_800_000)
   })
 })
-
-/**
- * WGSL allows sine and cosine an error of 2⁻¹¹. On the software adapter embeddings of timesteps differ by 2e-4, of which
- * their vectors allow 1e-4, and so do gradients that pass through them.
- */
-function isInexactSine(engine: EngineName, result: Result): boolean {
-  if (!engine.endsWith('webgpu') || !('error' in result)) return false
-  return result.error > result.tolerance && result.error <= 3 * result.tolerance
-}
 
 /** All of them with `GOLDEN=all`; else those that take seconds. */
 function goldenCases(engine: EngineName): string {
