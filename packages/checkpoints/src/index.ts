@@ -33,6 +33,7 @@ export {
   type PlainValue,
   type Progress,
   type TensorInfo,
+  type TensorPlace,
   type Weights,
   type WeightsFormat,
   type WeightsReader,

@@ -87,6 +87,10 @@ export async function openNpz(
       }
       return npyTensor(header, bytes.subarray(header.start))
     },
+    async place(name) {
+      if (!arrays.has(name)) throw notFound(source.name, name, arrays)
+      return undefined
+    },
     close: () => source.close(),
   }
 }
@@ -107,6 +111,10 @@ export async function openNpy(source: Source, signal?: AbortSignal): Promise<Wei
     async read(name, options) {
       if (name !== 'arr_0') throw notFound(source.name, name, tensors)
       return npyTensor(header, await source.read(start, start + bytes, options?.signal))
+    },
+    async place(name) {
+      if (name !== 'arr_0') throw notFound(source.name, name, tensors)
+      return undefined
     },
     close: () => source.close(),
   }

@@ -29,6 +29,13 @@ export async function openSafetensors(source: Source, signal?: AbortSignal): Pro
         data: littleEndian(entry.dtype, bytes),
       } as WeightTensor
     },
+    async place(tensor) {
+      const entry = tensors.get(tensor)
+      if (!entry) throw notFound(name, tensor, tensors)
+      const swaps = hostByteOrder !== 'little' && dtypeBytes(entry.dtype) > 1
+      if (swaps || entry.bytes === 0) return undefined
+      return { offset: start + entry.begin, length: entry.bytes }
+    },
     close: () => source.close(),
   }
 }

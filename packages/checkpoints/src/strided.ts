@@ -23,7 +23,8 @@ export function fortranStrides(shape: readonly number[]): number[] {
   })
 }
 
-function isRowMajor(shape: readonly number[], strides: readonly number[], count: number): boolean {
+/** Whether a view is row-major already. */
+export function isRowMajor(shape: readonly number[], strides: readonly number[], count: number): boolean {
   if (count === 0) return true
   let expected = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {

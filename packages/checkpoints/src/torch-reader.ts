@@ -77,6 +77,15 @@ export function torchReader(facts: {
       const ordered = facts.byteOrder === hostByteOrder ? bytes : swapped(bytes, dtypeBytes(dtype))
       return { dtype, shape, data: tensor.elements(ordered) } as WeightTensor
     },
+    async place(name, options) {
+      const tensor = content.tensors.get(name)
+      if (!tensor) throw notFound(source.name, name, content.tensors)
+      const { bytes, dtype, range, isContiguous } = tensor
+      const swaps = facts.byteOrder !== hostByteOrder && dtypeBytes(dtype) > 1
+      if (swaps || !isContiguous || bytes === 0) return undefined
+      const offset = (await locate(tensor.storage, options?.signal)) + range.start
+      return { offset, length: bytes }
+    },
     close: () => source.close(),
   }
 }

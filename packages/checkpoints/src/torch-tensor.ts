@@ -1,5 +1,5 @@
 import { type Dtype, type DtypeArrays, dtypeBytes, elementCount, elementsOf } from './dtype.ts'
-import { rowMajor } from './strided.ts'
+import { isRowMajor, rowMajor } from './strided.ts'
 
 /** A run of bytes that tensors are views of. */
 export class TorchStorage {
@@ -76,6 +76,11 @@ export class TorchTensor {
     const size = dtypeBytes(this.dtype)
     const start = this.storage.first * this.storage.elementBytes + this.offset * size
     return { start, end: start + this.span * size }
+  }
+
+  /** Whether the elements lie row by row, without gaps. */
+  get isContiguous(): boolean {
+    return isRowMajor(this.shape, this.strides, this.count)
   }
 
   /** Same elements in the same order; such tensors can share memory. */

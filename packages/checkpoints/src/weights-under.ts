@@ -26,6 +26,7 @@ export function weightsUnder(reader: WeightsReader, path: string): WeightsReader
     tensors,
     values: recordAt(reader.values, path),
     read: (name, options) => reader.read(prefix + name, options),
+    place: (name, options) => reader.place(prefix + name, options),
   }
 }
 

@@ -52,8 +52,21 @@ export interface WeightsReader {
    * @throws TensorNotFoundError for a name that is not in `tensors`
    */
   read(name: string, options?: { signal?: AbortSignal | undefined }): Promise<WeightTensor>
+  /**
+   * Where in the file the elements of a tensor lie just as `read` gives them, so that they can be mapped; undefined where
+   * they are none, strided, in the other order of bytes, or in an .npz or .npy file.
+   *
+   * @throws TensorNotFoundError for a name that is not in `tensors`
+   */
+  place(name: string, options?: { signal?: AbortSignal | undefined }): Promise<TensorPlace | undefined>
   /** Closes the file. Reading afterwards fails. A second call is harmless. */
   close(): Promise<void>
+}
+
+/** A run of bytes of a file. */
+export interface TensorPlace {
+  readonly offset: number
+  readonly length: number
 }
 
 /** Bytes that have arrived, of bytes that there are. */

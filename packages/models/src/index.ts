@@ -9,7 +9,7 @@ export {
 export { inferNetwork, type NetworkFacts } from './infer-config.ts'
 export type { DropoutKey } from './layers/dropout.ts'
 export { timestepEmbedding } from './layers/timestep-embedding.ts'
-export { memoryShape, toFile, toMemory } from './layout.ts'
+export { memoryOrder, memoryShape, toFile, toMemory } from './layout.ts'
 export { type LoadOptions, loadEncoderUNet, loadSuperResolutionUNet, loadUNet } from './load.ts'
 export {
   describedNetwork,

@@ -1,11 +1,16 @@
 import type { ParameterKind } from './parameters.ts'
 
+/** Which axis of the file's tensor is which in memory: axis i is axis `memoryOrder(kind)[i]`; the same where it is empty. */
+export function memoryOrder(kind: ParameterKind): readonly number[] {
+  if (kind === 'conv2d') return [2, 3, 1, 0]
+  if (kind === 'conv1d' || kind === 'linear' || kind === 'positional') return [1, 0]
+  return []
+}
+
 /** The shape in memory of a tensor with the given shape in a file. */
 export function memoryShape(kind: ParameterKind, shape: readonly number[]): number[] {
-  const [a = 1, b = 1, h = 1, w = 1] = shape
-  if (kind === 'conv2d') return [h, w, b, a]
-  if (kind === 'conv1d' || kind === 'linear' || kind === 'positional') return [b, a]
-  return [...shape]
+  const order = memoryOrder(kind)
+  return order.length > 0 ? order.map((axis) => shape[axis] ?? 1) : [...shape]
 }
 
 /** File layout → memory: OIHW → HWIO, `[out, in(, 1)]` → `[in, out]`, `[C, T]` → `[T, C]`. */
