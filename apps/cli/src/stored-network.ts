@@ -1,29 +1,22 @@
 /** Networks whose weights stay in their file: a traced graph points into it, and nothing is read twice. */
 
 import { fileURLToPath } from 'node:url'
+import { openWeights } from '@guided-diffusion/checkpoints'
 import { type Classifier, createClassifier } from '@guided-diffusion/classifier'
-import { storedWeights } from '@guided-diffusion/compile/node'
+import { type StoredWeight, storedWeights } from '@guided-diffusion/compile/node'
 import {
   createUNet,
   type EncoderUNetConfig,
+  memoryOrder,
   type NetworkDescription,
   networkSpecs,
-  type ParameterKind,
   type Parameters,
   type UNet,
   type UNetConfig,
 } from '@guided-diffusion/models'
 import { loadClassifier, loadDenoiser, type TrainedNetwork } from './trained-network.ts'
 
-/** Which axis of a file's tensor comes where in memory: OIHW → HWIO, `[out, in]` → `[in, out]`. */
-const orders: Readonly<Partial<Record<ParameterKind, readonly number[]>>> = {
-  conv2d: [2, 3, 1, 0],
-  conv1d: [1, 0],
-  linear: [1, 0],
-  positional: [1, 0],
-}
-
-/** A denoiser for tracing: of float32 safetensors nothing is read yet, other files are loaded. Yours to dispose. */
+/** A denoiser for tracing: of a file of float32 on this machine nothing is read yet, others are loaded. Yours to dispose. */
 export async function openDenoiser(found: TrainedNetwork<UNetConfig>, signal?: AbortSignal): Promise<UNet> {
   const { config } = found
   const parameters = await stored(found, { kind: 'unet', config })
@@ -42,24 +35,27 @@ export async function openClassifier(
     : loadClassifier(found, signal)
 }
 
+/** Undefined where some weight does not lie in the file as it is used. */
 async function stored(
-  { path, file }: TrainedNetwork<unknown>,
+  { path, file: { prefix } }: TrainedNetwork<unknown>,
   description: NetworkDescription,
 ): Promise<Parameters | undefined> {
-  const { format, prefix, tensors } = file
-  const place = localPath(path)
-  if (format !== 'safetensors' || place === undefined) return undefined
-  const specs = networkSpecs(description)
-  if (specs.some(({ name }) => tensors.get(prefix + name)?.dtype !== 'float32')) return undefined
-  return storedWeights(
-    place,
-    Object.fromEntries(
-      specs.map(({ name, kind }) => {
-        const order = orders[kind]
-        return [name, { name: prefix + name, ...(order ? { order } : {}) }]
-      }),
-    ),
-  )
+  const local = localPath(path)
+  if (local === undefined) return undefined
+  const reader = await openWeights(local)
+  try {
+    const weights: Record<string, StoredWeight> = {}
+    for (const { name, kind, shape } of networkSpecs(description)) {
+      const tensor = prefix + name
+      const place = reader.tensors.get(tensor)?.dtype === 'float32' ? await reader.place(tensor) : undefined
+      if (!place) return undefined
+      const order = memoryOrder(kind)
+      weights[name] = { offset: place.offset, shape, ...(order.length > 0 ? { order } : {}) }
+    }
+    return storedWeights(local, weights)
+  } finally {
+    await reader.close()
+  }
 }
 
 /** The path of a file on this machine; undefined for what comes over the network. */

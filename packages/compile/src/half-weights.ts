@@ -1,4 +1,5 @@
 /** Weights of half the size. */
+import { float32ToFloat16 } from '@guided-diffusion/checkpoints'
 import { WeightRangeError } from './errors.ts'
 import { type Graph, type Initializer, sizeOf, typeCodes, type Value } from './graph.ts'
 import { nameMaker } from './graph-names.ts'
@@ -29,7 +30,7 @@ export function halfWeights(graph: Graph): Graph {
       outputs: [full],
       attributes: { to: typeCodes.float32 },
     })
-    return { value: half, label, read: () => toHalf(read() as Float32Array, label) }
+    return { value: half, label, read: () => inRange(read() as Float32Array, label) }
   })
   const nodes = graph.nodes.map((node) => ({
     ...node,
@@ -38,30 +39,12 @@ export function halfWeights(graph: Graph): Graph {
   return { ...graph, nodes: [...casts, ...nodes], initializers }
 }
 
-/** The bits of the float16 that are nearest, ties to even. */
-export function toHalf(values: Float32Array, name: string): Uint16Array {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const result = new Uint16Array(values.length)
-  for (let i = 0; i < result.length; i++) {
-    const all = bits[i] as number
-    const sign = (all >>> 16) & 0x8000
-    const magnitude = all & 0x7fffffff
-    if (magnitude >= 0x477ff000) {
-      throw new WeightRangeError({ weight: name, value: values[i] as number })
-    }
-    // from 2⁻¹⁴ on the exponent moves by 127 − 15 and 13 bits are rounded off; below, all numbers are multiples of 2⁻²⁴
-    const rounded =
-      magnitude >= 0x38800000
-        ? (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13
-        : nearestEven(Math.abs(values[i] as number) * 2 ** 24)
-    result[i] = sign | rounded
-  }
-  return result
-}
+/** Infinity and NaN, without the sign. */
+const beyond = 0x7c00
 
-function nearestEven(value: number): number {
-  const below = Math.floor(value)
-  const rest = value - below
-  if (rest === 0.5) return below + (below & 1)
-  return rest < 0.5 ? below : below + 1
+function inRange(values: Float32Array, weight: string): Uint16Array {
+  const halves = float32ToFloat16(values)
+  const at = halves.findIndex((bits) => (bits & 0x7fff) >= beyond)
+  if (at >= 0) throw new WeightRangeError({ weight, value: values[at] as number })
+  return halves
 }

@@ -4,13 +4,27 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { FilePlace, Graph, Initializer } from './graph.ts'
-import { byteLength, bytesOf } from './onnx-file.ts'
+import { byteLength, bytesOf, isLarge } from './onnx-file.ts'
 import { isUntouched } from './origin.ts'
 
-/** Constants from this size on lie outside the model. */
-const externalFrom = 1024
 /** Where each begins: a multiple of what systems map. */
 const alignment = 4096
+/** The numbers of a constant that stays where it is begin at a multiple of their size. */
+const numberBytes = 4
+
+/** Places one after another in one file. */
+export function placesInOneFile(
+  initializers: readonly Initializer[],
+): Map<Initializer, { readonly offset: number; readonly length: number }> {
+  let end = 0
+  return new Map(
+    initializers.map((initializer) => {
+      const [offset, length] = [end, byteLength(initializer.value)]
+      end += Math.ceil(length / alignment) * alignment
+      return [initializer, { offset, length }]
+    }),
+  )
+}
 
 export interface PlaceOptions {
   /** The file for constants that must be written; absolute. */
@@ -25,27 +39,19 @@ export async function placeConstants(
   { path, stays = () => true }: PlaceOptions,
 ): Promise<ReadonlyMap<Initializer, FilePlace>> {
   const places = new Map<Initializer, FilePlace>()
-  const written: Initializer[] = []
-  let end = 0
-  for (const initializer of graph.initializers) {
-    const { origin, value } = initializer
-    const length = byteLength(value)
-    if (length < externalFrom) continue
+  const others: Initializer[] = []
+  for (const initializer of graph.initializers.filter(isLarge)) {
+    const { origin } = initializer
     const place = origin && isUntouched(origin) ? origin.array.place : undefined
-    if (place && stays(place)) places.set(initializer, place)
-    else {
-      places.set(initializer, { path, offset: end, length })
-      written.push(initializer)
-      end += Math.ceil(length / alignment) * alignment
-    }
+    if (place && place.offset % numberBytes === 0 && stays(place)) places.set(initializer, place)
+    else others.push(initializer)
   }
-  if (written.length > 0) {
+  const written = placesInOneFile(others)
+  for (const [initializer, place] of written) places.set(initializer, { path, ...place })
+  if (written.size > 0) {
     const file = await open(path, 'w')
     try {
-      for (const initializer of written) {
-        const { offset } = places.get(initializer) as FilePlace
-        await writeAll(file, bytesOf(initializer.read()), offset)
-      }
+      for (const [{ read }, { offset }] of written) await writeAll(file, bytesOf(read()), offset)
     } finally {
       await file.close()
     }

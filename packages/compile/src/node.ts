@@ -5,13 +5,15 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, parse, relative, resolve } from 'node:path'
 import type * as ort from 'onnxruntime-node'
 import { RuntimeUnavailableError, WeightFileError } from './errors.ts'
-import type { ElementType, Graph, Initializer } from './graph.ts'
+import type { Graph, Initializer } from './graph.ts'
 import { findEntry, type GraphCacheOptions, makeEntry, modelName, removeEntry } from './graph-cache.ts'
 import { digest, fileState, filesOf, graphIdentity } from './graph-identity.ts'
 import { machineIdentity } from './machine-identity.ts'
 import { placeConstants } from './model-files.ts'
+import { narrowSplits } from './narrow-splits.ts'
 import { onnxModel } from './onnx-file.ts'
-import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
+import { outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import type { GraphRuntime } from './session.ts'
 
 export type { GraphCacheOptions } from './graph-cache.ts'
 export { type OnnxProvider, onnxProviders } from './onnx-providers.ts'
@@ -49,7 +51,10 @@ export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Pro
   return {
     name: 'onnxruntime-node',
     description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}`,
-    open: async (graph) => graphSession(library, graph, await openGraph(library, graph, opening)),
+    open: async (graph) => {
+      const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
+      return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph)
+    },
   }
 }
 
@@ -201,24 +206,3 @@ async function writeOptimized(
     await rm(work, { recursive: true, force: true })
   }
 }
-
-function graphSession(
-  library: typeof ort,
-  { inputs, outputs }: Graph,
-  session: ort.InferenceSession,
-): GraphSession {
-  return {
-    run: async (arrays) => {
-      const feeds: Record<string, ort.Tensor> = {}
-      for (const { name, type, shape } of inputs)
-        feeds[name] = new library.Tensor(tensorType(type), arrays.get(name) as Float32Array, [
-          ...shape,
-        ]) as ort.Tensor
-      const results = await session.run(feeds)
-      return new Map(outputs.map(({ name }) => [name, results[name]?.data as SessionArray]))
-    },
-    dispose: () => session.release(),
-  }
-}
-
-const tensorType = (type: ElementType) => type as 'float32'

@@ -110,6 +110,11 @@ export function byteLength({ type, shape }: Value): number {
   return bytesPerElement[type] * sizeOf(shape)
 }
 
+/** Constants from this size on lie outside of the model, where it has an outside. */
+const outsideFrom = 1024
+
+export const isLarge = ({ value }: Initializer): boolean => byteLength(value) >= outsideFrom
+
 function valueInfo({ name, type, shape }: Value): Message {
   const dimensions = new Message()
   for (const length of shape) dimensions.message(1, new Message().integer(1, length))

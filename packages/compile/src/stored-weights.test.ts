@@ -10,7 +10,7 @@ import { storedWeights } from './stored-weights.ts'
 import { trace } from './trace.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-stored-'))
-const path = join(folder, 'weights.safetensors')
+const path = join(folder, 'weights.bin')
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const shapes = { conv: [4, 3, 3, 3], linear: [5, 4], sequence: [8, 4, 1], bias: [4] }
@@ -19,30 +19,24 @@ const numbers = (shape: readonly number[]) =>
 
 beforeAll(async () => {
   await tf.setBackend('cpu')
-  let end = 0
-  const header: Record<string, unknown> = { __metadata__: { made: 'by hand' } }
-  for (const [name, shape] of Object.entries(shapes)) {
-    const begin = end
-    end += 4 * numbers(shape).length
-    header[name] = { dtype: 'F32', shape, data_offsets: [begin, end] }
-  }
-  header.half = { dtype: 'F16', shape: [0], data_offsets: [end, end] }
-  const text = Buffer.from(JSON.stringify(header))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(text.length))
-  const data = Object.values(shapes).map((shape) => Buffer.from(numbers(shape).buffer))
-  await writeFile(path, Buffer.concat([length, text, ...data]))
+  await writeFile(
+    path,
+    Buffer.concat(Object.values(shapes).map((shape) => Buffer.from(numbers(shape).buffer))),
+  )
 })
 
-const wanted = {
-  conv: { name: 'conv', order: [2, 3, 1, 0] },
-  linear: { name: 'linear', order: [1, 0] },
-  sequence: { name: 'sequence', order: [1, 0] },
-  bias: { name: 'bias' },
-}
+const orders = { conv: [2, 3, 1, 0], linear: [1, 0], sequence: [1, 0], bias: [0] }
+let end = 0
+const wanted = Object.fromEntries(
+  Object.entries(shapes).map(([name, shape]) => {
+    const offset = end
+    end += numbers(shape).byteLength
+    return [name, { offset, shape, order: orders[name as keyof typeof orders] }]
+  }),
+)
 
 test('a stored tensor has the numbers of the file, in the order that was asked for, and computes like any other', async () => {
-  const { conv, linear, sequence, bias } = (await storedWeights(path, wanted)) as Record<string, tf.Tensor>
+  const { conv, linear, sequence, bias } = storedWeights(path, wanted)
   expect([conv?.shape, linear?.shape, sequence?.shape, bias?.shape]).toEqual([
     [3, 3, 3, 4],
     [4, 5],
@@ -57,10 +51,7 @@ test('a stored tensor has the numbers of the file, in the order that was asked f
 })
 
 test('a graph knows which weights lie as their file has them', async () => {
-  const weights = (await storedWeights(path, wanted)) as Record<
-    'conv' | 'linear' | 'sequence' | 'bias',
-    tf.Tensor
-  >
+  const weights = storedWeights(path, wanted) as Record<'conv' | 'linear' | 'sequence' | 'bias', tf.Tensor>
   const graph = trace(
     ({ x }) => {
       const image = tf.add(tf.conv2d(x as tf.Tensor4D, weights.conv as tf.Tensor4D, 1, 'same'), weights.bias)
@@ -96,23 +87,8 @@ test('the origin of transposed numbers follows axes that were merged and split',
   expect(first && transposedOrigin(first, [3, 8], [1, 0])).toBeUndefined()
 })
 
-test('files and tensors that will not do are named', async () => {
-  const all = (name: string) => storedWeights(path, { w: { name } })
-  await expect(all('other')).rejects.toThrow(`${path} has no tensor other.`)
-  await expect(all('half')).rejects.toThrow(`${path} holds half as F16, not F32.`)
-  const damaged = join(folder, 'damaged.safetensors')
-  for (const [content, problem] of [
-    ['', 'it has no header'],
-    ['\xff\xff\xff\xff\0\0\0\0{}', 'it has no header'],
-    ['\x02\0\0\0\0\0\0\0[]', 'it has no tensors'],
-    ['\x02\0\0\0\0\0\0\0{{', 'it has a header that is not JSON'],
-  ] as const) {
-    await writeFile(damaged, Buffer.from(content, 'latin1'))
-    await expect(storedWeights(damaged, {})).rejects.toThrow(problem)
-  }
-  await writeFile(damaged, await import('node:fs/promises').then(({ readFile }) => readFile(path)))
-  const weights = await storedWeights(damaged, { w: { name: 'bias' } })
-  await truncate(damaged, 100)
-  await expect(storedWeights(damaged, wanted)).rejects.toThrow('is no whole safetensors file')
-  expect(() => weights.w?.dataSync()).toThrow('is shorter than it was when it was opened')
+test('a file that ends before a weight is named when the weight is read', async () => {
+  const { bias } = storedWeights(path, wanted)
+  await truncate(path, 100)
+  expect(() => bias?.dataSync()).toThrow(`${path} is shorter than it was when it was opened.`)
 })

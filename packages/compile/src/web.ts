@@ -1,10 +1,11 @@
 /** ONNX Runtime in browsers: WebAssembly with threads, and WebGPU. */
 import type * as ort from 'onnxruntime-web'
 import { RuntimeUnavailableError } from './errors.ts'
-import type { ElementType, Graph, Initializer } from './graph.ts'
+import type { Graph, Initializer } from './graph.ts'
 import { narrowSplits } from './narrow-splits.ts'
-import { byteLength, bytesOf, type ExternalData, onnxModel } from './onnx-file.ts'
-import type { GraphRuntime, GraphSession, SessionArray } from './session.ts'
+import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
+import { outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import type { GraphRuntime } from './session.ts'
 
 export interface OnnxRuntimeWebOptions {
   /** What computes. @default 'wasm' */
@@ -43,7 +44,10 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
   return {
     name: `onnxruntime-web ${provider}`,
     description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
-    open: (graph) => open(library, graph, provider),
+    open: async (graph) => {
+      const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
+      return runtimeSession(library.Tensor, await createSession(library, fitting, provider), graph)
+    },
   }
 }
 
@@ -109,34 +113,13 @@ async function load(provider: 'wasm' | 'webgpu'): Promise<typeof ort> {
   }
 }
 
-/** Constants from this size on are handed over one by one, so that the model holds no second copy of them. */
-const externalFrom = 1024
-
-/** Outputs that one program of WebGPU can have: ten buffers in all, of which two are not outputs. */
-const outputsOnWebGpu = 8
-
-async function open(library: typeof ort, graph: Graph, provider: 'wasm' | 'webgpu'): Promise<GraphSession> {
-  const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
-  const session = await createSession(library, fitting, provider)
-  const { inputs, outputs } = graph
-  return {
-    run: async (arrays) => {
-      const feeds: Record<string, ort.Tensor> = {}
-      for (const { name, type, shape } of inputs)
-        feeds[name] = new library.Tensor(tensorType(type), arrays.get(name) as Float32Array, [...shape])
-      const results = await session.run(feeds)
-      return new Map(outputs.map(({ name }) => [name, results[name]?.data as SessionArray]))
-    },
-    dispose: () => session.release(),
-  }
-}
-
 async function createSession(
   library: typeof ort,
   graph: Graph,
   provider: string,
 ): Promise<ort.InferenceSession> {
-  const large = graph.initializers.filter(({ value }) => byteLength(value) >= externalFrom)
+  // handed over one by one, so that the model holds no second copy of them
+  const large = graph.initializers.filter(isLarge)
   const places = new Map<Initializer, ExternalData>(
     large.map((each, i) => [each, { location: `${i}.bin`, offset: 0, length: byteLength(each.value) }]),
   )
@@ -168,5 +151,3 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole
 }
-
-const tensorType = (type: ElementType) => type as 'float32'

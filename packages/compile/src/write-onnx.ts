@@ -4,8 +4,8 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { ModelTooLargeError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
-import { writeAll } from './model-files.ts'
-import { byteLength, bytesOf, type ExternalData, onnxMessage } from './onnx-file.ts'
+import { placesInOneFile, writeAll } from './model-files.ts'
+import { bytesOf, type ExternalData, isLarge, onnxMessage } from './onnx-file.ts'
 import type { Message } from './protobuf.ts'
 
 export interface WriteOnnxOptions {
@@ -24,10 +24,6 @@ export interface WriteOnnxOptions {
 
 /** The format's own limit, in bytes. */
 const limit = 2 ** 31 - 1
-/** Constants from this size on go to the file beside. */
-const externalFrom = 1024
-/** Where each begins there: a multiple of what systems map. */
-const alignment = 4096
 
 /**
  * Writes a graph: whole, or not at all. Weights are read one at a time.
@@ -53,8 +49,12 @@ export async function writeOnnx(
     return [path]
   }
   const data = `${path}.data`
-  const places = placesIn(graph, basename(data))
-  const message = onnxMessage(graph, { metadata, external: (initializer) => places.get(initializer) })
+  const places = placesInOneFile(graph.initializers.filter(isLarge))
+  const external = (initializer: Initializer): ExternalData | undefined => {
+    const place = places.get(initializer)
+    return place && { location: basename(data), ...place }
+  }
+  const message = onnxMessage(graph, { metadata, external })
   const total = message.length + [...places.values()].reduce((sum, { length }) => sum + length, 0)
   await whole([data, path], async ([beside, model]) => {
     let done = 0
@@ -75,18 +75,6 @@ function reporter({ onProgress, signal }: WriteOnnxOptions): Report {
     signal?.throwIfAborted()
     onProgress?.({ loaded, total })
   }
-}
-
-function placesIn({ initializers }: Graph, location: string): Map<Initializer, ExternalData> {
-  const places = new Map<Initializer, ExternalData>()
-  let offset = 0
-  for (const initializer of initializers) {
-    const length = byteLength(initializer.value)
-    if (length < externalFrom) continue
-    places.set(initializer, { location, offset, length })
-    offset += Math.ceil(length / alignment) * alignment
-  }
-  return places
 }
 
 async function writeMessage(
