@@ -22,6 +22,8 @@ export const engines: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tenso
 
 /** An engine that runs. */
 export interface Engine extends BackendReport {
+  /** Steps run as graphs, which may point into files of weights. */
+  readonly runsGraphs: boolean
   /** Runs steps of networks with these weights as graphs, where the engine does that. Dispose it. */
   steps(weights: readonly Tensors[]): Promise<CompiledSteps | undefined>
   /** A function of tensors, once: eagerly or as a graph. The results are yours. */
@@ -63,7 +65,10 @@ export async function startEngine(
   return { ...report, ...(report.name === 'onnx' ? asGraphs : eagerly) }
 }
 
-const eagerly: Pick<Engine, 'steps' | 'compute'> = {
+type Computing = Pick<Engine, 'runsGraphs' | 'steps' | 'compute'>
+
+const eagerly: Computing = {
+  runsGraphs: false,
   steps: async () => undefined,
   compute: async (fn, inputs) => fn({ ...inputs }),
 }
@@ -71,7 +76,8 @@ const eagerly: Pick<Engine, 'steps' | 'compute'> = {
 /** Where optimised graphs lie: beside the models that were pulled. */
 const graphFolder = () => join(dirname(cacheFolder()), 'graphs')
 
-const asGraphs: Pick<Engine, 'steps' | 'compute'> = {
+const asGraphs: Computing = {
+  runsGraphs: true,
   steps: async (weights) => {
     const onFailure = (error: unknown) =>
       process.stderr.write(`the graph is not kept for the next run: ${(error as Error).message}\n`)

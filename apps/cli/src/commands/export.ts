@@ -14,22 +14,20 @@ import {
   stepGraph,
 } from '../export-graph.ts'
 import { interruptSignal } from '../interrupt.ts'
-import { cacheOption, isPublishedName, modelFile } from '../model-cache.ts'
+import { cacheOption, modelFile } from '../model-cache.ts'
 import { number, whole } from '../numbers.ts'
 import { type Progress, progress } from '../progress.ts'
-import { authorsSampling, guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
+import { findNetworks, type NetworkWishes } from '../sampling-networks.ts'
+import { planSampling } from '../sampling-plan.ts'
 import { openClassifier, openDenoiser } from '../stored-network.ts'
 import { findClassifier, findDenoiser } from '../trained-network.ts'
 import { requireWritable } from '../write-beside.ts'
 
-interface ExportOptions extends Omit<SamplingWishes, 'count' | 'seed' | 'classes'> {
+interface ExportOptions extends Omit<NetworkWishes, 'count' | 'seed' | 'classes'> {
   readonly what: 'denoiser' | 'classifier' | 'gradient' | 'step'
-  readonly model?: string
-  readonly classifier?: string
   readonly batch: number
   readonly dtype: 'float32' | 'float16'
   readonly weights?: 'inside' | 'beside'
-  readonly cache?: string
   readonly out: string
 }
 
@@ -168,22 +166,10 @@ async function exported(options: ExportOptions, signal: AbortSignal): Promise<Ex
 }
 
 async function exportedStep(options: ExportOptions, signal: AbortSignal): Promise<Exported> {
-  const { model, cache, batch } = options
-  const denoiser = await findDenoiser(model === undefined ? pretrained.denoiser : modelFile(model, cache))
+  const { batch } = options
   const wishes = { ...options, count: batch, seed: 0 }
-  const scale = guidanceScale(wishes, denoiser)
-  const named = model !== undefined && isPublishedName(model) ? authorsSampling(denoiser) : undefined
-  const path = options.classifier ?? named?.guidance?.classifier
-  if (scale > 0 && path === undefined && model !== undefined) {
-    throw new UsageError(
-      'Guidance needs a classifier, and none was given for this model.',
-      'Give --classifier FILE, or --scale 0.',
-    )
-  }
-  const guide =
-    scale > 0
-      ? await findClassifier(path === undefined ? pretrained.classifier : modelFile(path, cache))
-      : undefined
+  const { denoiser, guide: found, scale } = await findNetworks(wishes)
+  const guide = scale > 0 ? found : undefined
   const plan = planSampling(wishes, denoiser, guide)
   const unet = await openDenoiser(denoiser, signal)
   const classifier = guide && (await openClassifier(guide, signal))

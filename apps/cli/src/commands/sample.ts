@@ -1,35 +1,25 @@
 import { ddim, ddpm } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
-import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import { Command, Option } from 'commander'
 import { engineOption, startEngine } from '../engine.ts'
-import { UsageError } from '../errors.ts'
 import { interruptSignal } from '../interrupt.ts'
-import { cacheOption, isPublishedName, modelFile } from '../model-cache.ts'
+import { cacheOption, modelFile } from '../model-cache.ts'
 import { number, whole } from '../numbers.ts'
 import { requireOutput, writePictures } from '../output.ts'
 import { sampleBatches } from '../sample-batches.ts'
-import { authorsSampling, guidanceScale, planSampling, type SamplingWishes } from '../sampling-plan.ts'
+import { findNetworks, type NetworkWishes } from '../sampling-networks.ts'
+import { authorsSampling, planSampling } from '../sampling-plan.ts'
 import { openClassifier, openDenoiser } from '../stored-network.ts'
-import {
-  findClassifier,
-  findDenoiser,
-  findUpsampler,
-  loadClassifier,
-  loadDenoiser,
-} from '../trained-network.ts'
+import { findUpsampler, loadClassifier, loadDenoiser } from '../trained-network.ts'
 import { requireUpsampling, runUpsampler } from '../upsampling.ts'
 
-interface SampleOptions extends SamplingWishes {
-  readonly model?: string
-  readonly classifier?: string
+interface SampleOptions extends NetworkWishes {
   readonly guideAt: 'x' | 'mean'
   readonly sharpening: 'scaled' | 'renormalized'
   readonly batch?: number
   readonly clip: boolean
   readonly upsample?: string
   readonly upsampleSteps?: number
-  readonly cache?: string
   readonly engine: string
   readonly out: string
   readonly verbose: boolean
@@ -104,8 +94,11 @@ Examples:
     const options = command.optsWithGlobals<SampleOptions>()
     const signal = interruptSignal('nothing is written')
     await requireOutput(options.out)
-    const found = await findNetworks(options)
-    const { scale, denoiser, guide, upsampler } = found
+    const { scale, denoiser, guide } = await findNetworks(options)
+    const upsampler =
+      options.upsample === undefined
+        ? undefined
+        : await findUpsampler(modelFile(options.upsample, options.cache))
     const plan = planSampling(options, denoiser, guide)
     const { size, inChannels = 3 } = denoiser.config
     if (upsampler)
@@ -116,8 +109,9 @@ Examples:
       })
     const engine = await startEngine(options.engine, { verbose: options.verbose })
     // graphs point into the files, other engines hold the weights
-    const [takeDenoiser, takeClassifier] =
-      engine.name === 'onnx' ? [openDenoiser, openClassifier] : [loadDenoiser, loadClassifier]
+    const [takeDenoiser, takeClassifier] = engine.runsGraphs
+      ? [openDenoiser, openClassifier]
+      : [loadDenoiser, loadClassifier]
     const unet = await takeDenoiser(denoiser, signal)
     const classifier = guide && scale > 0 ? await takeClassifier(guide, signal) : undefined
     const { guideAt: at, sharpening, seed, count, clip } = options
@@ -158,28 +152,3 @@ Examples:
     await writePictures(options.out, pictures, plan)
     console.log(options.out)
   })
-
-/** The files of the model and, where there is one, of the classifier; nothing is loaded. */
-async function findNetworks(options: SampleOptions) {
-  const { model, cache } = options
-  const denoiser = await findDenoiser(model === undefined ? pretrained.denoiser : modelFile(model, cache))
-  const scale = guidanceScale(options, denoiser)
-  const authors = model !== undefined && isPublishedName(model) ? authorsSampling(denoiser) : undefined
-  const classifier = options.classifier ?? (scale > 0 ? authors?.guidance?.classifier : undefined)
-  const path =
-    classifier !== undefined
-      ? modelFile(classifier, cache)
-      : model === undefined
-        ? pretrained.classifier
-        : undefined
-  if (scale > 0 && path === undefined) {
-    throw new UsageError(
-      'Guidance needs a classifier, and none was given for this model.',
-      'Give --classifier FILE, or --scale 0.',
-    )
-  }
-  const guide = path === undefined ? undefined : await findClassifier(path)
-  const upsampler =
-    options.upsample === undefined ? undefined : await findUpsampler(modelFile(options.upsample, cache))
-  return { denoiser, scale, guide, upsampler }
-}
