@@ -1,5 +1,4 @@
 import { defaultClientConditions, defineConfig } from 'vite'
-import { portableThreads } from './portable-threads.ts'
 import { precache } from './precache.ts'
 
 /** What makes the page `crossOriginIsolated`, which threads of WebAssembly need. */
@@ -13,7 +12,7 @@ export default defineConfig({
   resolve: { conditions: ['@guided-diffusion/source', ...defaultClientConditions] },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   plugins: [precache()],
-  worker: { format: 'es', plugins: () => [portableThreads()] },
+  worker: { format: 'es' },
   server: { headers },
   preview: { headers },
   build: {
