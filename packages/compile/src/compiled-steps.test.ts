@@ -11,7 +11,7 @@ import {
 } from '@guided-diffusion/diffusion'
 import { classifierGuidance, during, gradientGuidance } from '@guided-diffusion/guidance'
 import { createUNet } from '@guided-diffusion/models'
-import { cosineSchedule, respace } from '@guided-diffusion/schedules'
+import { linearSchedule, respace } from '@guided-diffusion/schedules'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type CompiledSteps, compiledSteps } from './compiled-steps.ts'
@@ -64,8 +64,9 @@ beforeAll(async () => {
   const freshClassifier = createClassifier({ ...trunk, classes: 3 }, { seed: 1 })
   classifier = createClassifier({ ...trunk, classes: 3 }, lively(freshClassifier.specs))
   options = {
+    // not the cosine schedule: guided DDIM divides by √ᾱ, 20,000 there at the first step, and so does rounding
     diffusion: createDiffusion({
-      schedule: respace(cosineSchedule({ steps: 100 }), '4'),
+      schedule: respace(linearSchedule({ steps: 100 }), '4'),
       prediction: 'v',
       variance: 'learned-range',
     }),
@@ -98,19 +99,19 @@ async function compared(changes: Partial<SamplingOptions>, execute = steps.execu
 describe('a run by compiled steps equals the eager run', () => {
   test('DDIM, guided: one graph for all steps, and none for a second run of the same shape', async () => {
     const { difference, graphs } = await compared({ sampler: ddim() })
-    expect(difference).toBeLessThan(1e-4)
+    expect(difference).toBeLessThan(3e-5)
     expect(graphs).toBe(1)
     expect((await compared({ sampler: ddim(), seed: 4 })).graphs).toBe(0)
   })
 
   test('DDPM with noise', async () => {
-    expect((await compared({ sampler: ddpm() })).difference).toBeLessThan(1e-4)
+    expect((await compared({ sampler: ddpm() })).difference).toBeLessThan(3e-5)
   })
 
   test('γ as a function of the step: still one graph', async () => {
     const scale = ({ index }: { index: number }) => 1 + index
     const { difference, graphs } = await compared({ guidance: classifierGuidance(classifier, { scale }) })
-    expect(difference).toBeLessThan(1e-4)
+    expect(difference).toBeLessThan(3e-5)
     expect(graphs).toBe(1)
   })
 
@@ -118,14 +119,14 @@ describe('a run by compiled steps equals the eager run', () => {
     const guidance = during({ from: 0.5 }, classifierGuidance(classifier, { scale: 3 }))
     const alone = compiledSteps({ runtime })
     const { difference, graphs } = await compared({ guidance }, alone.execute)
-    expect(difference).toBeLessThan(1e-4)
+    expect(difference).toBeLessThan(3e-5)
     expect(graphs).toBe(2)
     await alone.dispose()
   })
 
   test('a gradient through the network, at the prediction of x_0', async () => {
     const guidance = gradientGuidance((x) => tf.mean(x, [1, 2, 3]), { scale: 20, at: 'x-start' })
-    expect((await compared({ guidance })).difference).toBeLessThan(1e-4)
+    expect((await compared({ guidance })).difference).toBeLessThan(3e-5)
   })
 
   test('leaves no tensors', async () => {
