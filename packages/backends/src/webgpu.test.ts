@@ -1,9 +1,9 @@
+import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { cpu } from './cpu.ts'
 import { diagnose } from './doctor.ts'
 import { largestError, numbersOn, scatteredTensor } from './on-each-backend.fixture.ts'
-import { useSoftwareGpu } from './software-gpu.fixture.ts'
 import { startBackend } from './start-backend.ts'
 import { webgpu } from './webgpu.ts'
 

@@ -5,6 +5,13 @@ import { type TensorSpec, type Tensors, type TraceOptions, trace } from './trace
 export interface CompileOptions extends TraceOptions {
   /** What runs the graph. */
   readonly runtime: GraphRuntime
+  /**
+   * Results that stay on the device of a runtime that has one (WebGPU): a graph takes them from there. Other operations
+   * on them want `await tensor.data()` first.
+   *
+   * @default none
+   */
+  readonly hold?: readonly string[]
 }
 
 /**
@@ -20,8 +27,9 @@ export interface CompileOptions extends TraceOptions {
 export async function compile(
   fn: (inputs: Record<string, tf.Tensor>) => Tensors,
   inputs: Readonly<Record<string, TensorSpec>>,
-  { runtime, ...options }: CompileOptions,
+  { runtime, hold = [], ...options }: CompileOptions,
 ): Promise<CompiledFunction> {
   const graph = trace(fn, inputs, options)
-  return compiledFunction(graph, await runtime.open(graph))
+  const held = graph.outputs.filter((_, i) => hold.includes(graph.outputNames[i] as string))
+  return compiledFunction(graph, await runtime.open(graph, { hold: held.map(({ name }) => name) }))
 }

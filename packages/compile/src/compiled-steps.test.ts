@@ -12,11 +12,17 @@ import {
 import { classifierGuidance, during, gradientGuidance } from '@guided-diffusion/guidance'
 import { createUNet } from '@guided-diffusion/models'
 import { linearSchedule, respace } from '@guided-diffusion/schedules'
+import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type CompiledSteps, compiledSteps } from './compiled-steps.ts'
+import { deviceArrayOf } from './device-tensor.ts'
 import type { Graph, GraphRuntime } from './index.ts'
-import { onnxRuntimeNode } from './node.ts'
+import { onnxProviders, onnxRuntimeNode } from './node.ts'
+
+const noSoftware = useSoftwareGpu()
+const webgpu = (await onnxProviders()).find(({ name }) => name === 'webgpu')
+const noWebGpu = webgpu?.available === false ? `: ${noSoftware ?? webgpu.reason}` : ''
 
 const opened: Graph[] = []
 let runtime: GraphRuntime
@@ -141,5 +147,35 @@ describe('a run by compiled steps equals the eager run', () => {
     const denoiser = { forward: async (x: tf.Tensor4D) => tf.concat([x, x], 3) as tf.Tensor4D }
     await expect(images({ denoiser, execute: steps.execute })).rejects.toThrow('promise')
     expect(tf.getBackend()).toBe('cpu')
+  })
+})
+
+describe.skipIf(noWebGpu)(`on WebGPU${noWebGpu}`, () => {
+  test('x stays on the device from step to step, may be looked at, and is what the eager run has', async () => {
+    const onDevice = compiledSteps({ runtime: await onnxRuntimeNode({ provider: 'webgpu' }) })
+    const given: boolean[] = []
+    const execute: CompiledSteps['execute'] = (step, inputs) => {
+      given.push(deviceArrayOf(inputs.x as tf.Tensor) !== undefined)
+      return onDevice.execute(step, inputs)
+    }
+    const run = { ...options, sampler: ddpm() }
+    const before = tf.memory().numTensors
+    const seen: number[] = []
+    for await (const { index, x, xStart, gradient } of sample({ ...run, execute })) {
+      if (index === 1) expect(() => tf.neg(x)).toThrow('device')
+      if (index === 2)
+        seen.push(...(await x.data()), ...(await xStart.data()), ...(await (gradient as tf.Tensor).data()))
+      if (index === 2) break
+    }
+    expect(given).toEqual([false, true, true])
+    expect(tf.memory().numTensors).toBe(before)
+    const eager: number[] = []
+    for await (const { index, x, xStart, gradient } of sample(run)) {
+      if (index === 2)
+        eager.push(...x.dataSync(), ...xStart.dataSync(), ...(gradient as tf.Tensor).dataSync())
+    }
+    expect(seen.length).toBe(eager.length)
+    expect(Math.max(...seen.map((value, i) => Math.abs(value - (eager[i] as number))))).toBeLessThan(1e-4)
+    await onDevice.dispose()
   })
 })

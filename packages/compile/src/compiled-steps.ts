@@ -26,7 +26,9 @@ export interface CompiledStepsOptions {
 }
 
 /**
- * Runs whole steps of a loop as graphs: each step is traced once for each shape of its inputs. Where a step looks at
+ * Runs whole steps of a loop as graphs: each step is traced once for each shape of its inputs. On WebGPU the results that
+ * are like the input `x` stay on the device, and go from there into the next step: `await tensor.data()` brings one back,
+ * and must come before other operations on it. Where a step looks at
  * numbers that change (a scale as a function of the step), it is traced anew each time, which costs no arithmetic, and the
  * graph is made again only where its form differs.
  *
@@ -43,7 +45,7 @@ export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledSteps
   const traced = new WeakMap<SteppedFunction, Map<string, { key: string }>>()
   const ready = new Map<string, Promise<CompiledFunction>>()
 
-  const prepare = async (key: string, graph: Graph): Promise<CompiledFunction> => {
+  const prepare = async (key: string, graph: Graph, hold: readonly string[]): Promise<CompiledFunction> => {
     const found = ready.get(key)
     if (found) {
       ready.delete(key)
@@ -55,7 +57,7 @@ export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledSteps
       ready.delete(oldest)
       await (await compiled).dispose()
     }
-    const made = runtime.open(graph).then((session) => compiledFunction(graph, session))
+    const made = runtime.open(graph, { hold }).then((session) => compiledFunction(graph, session))
     ready.set(key, made)
     made.catch(() => ready.delete(key))
     return made
@@ -74,7 +76,7 @@ export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledSteps
     if (step.varies()) result = record(step, inputs, { weights: names, numbers: 'inputs' })
     const key = graphKey(result.graph)
     if (!step.varies()) own.set(shapes, { key })
-    const made = await prepare(key, result.graph)
+    const made = await prepare(key, result.graph, alike(result.graph, inputs.x))
     return made.run(inputs, result.numbers)
   }
 
@@ -86,4 +88,12 @@ export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledSteps
       for (const compiled of all) await (await compiled).dispose()
     },
   }
+}
+
+/** Outputs like the input: the next x, which goes in again, and what is looked at beside it. */
+function alike({ outputs }: Graph, x: tf.Tensor | undefined): readonly string[] {
+  const { shape, dtype } = x ?? {}
+  return outputs
+    .filter((output) => output.type === dtype && String(output.shape) === String(shape))
+    .map(({ name }) => name)
 }

@@ -24,6 +24,16 @@ export class GraphInputError extends Error {
   }
 }
 
+/** An operation needs the numbers of a tensor that a graph left on its device, and cannot wait for them. */
+export class DeviceTensorError extends Error {
+  override readonly name = 'DeviceTensorError'
+  readonly advice = 'Read it first, `await tensor.data()`; from then on it is a tensor like others.'
+
+  constructor() {
+    super('The numbers of this tensor lie on the device of the graph that made it.')
+  }
+}
+
 /** ONNX Runtime is missing or refuses a graph. */
 export class RuntimeUnavailableError extends Error {
   override readonly name = 'RuntimeUnavailableError'

@@ -6,6 +6,7 @@ export {
   type SteppedFunction,
 } from './compiled-steps.ts'
 export {
+  DeviceTensorError,
   DisposedResultError,
   GraphInputError,
   ModelTooLargeError,
@@ -28,6 +29,14 @@ export type {
 } from './graph.ts'
 export { halfWeights } from './half-weights.ts'
 export { type ExternalData, type OnnxOptions, onnxModel } from './onnx-file.ts'
-export type { CompiledFunction, GraphRuntime, GraphSession, SessionArray } from './session.ts'
+export type {
+  CompiledFunction,
+  DeviceArray,
+  GraphRuntime,
+  GraphSession,
+  OpenOptions,
+  SessionArray,
+  SessionValue,
+} from './session.ts'
 export { standardOperators } from './standard-operators.ts'
 export { type TensorSpec, type Tensors, type TraceOptions, trace } from './trace.ts'

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, parse, relative, resolve } from 'node:path'
 import type * as ort from 'onnxruntime-node'
+import { downloadGraph } from './download-graph.ts'
 import { RuntimeUnavailableError, WeightFileError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { findEntry, type GraphCacheOptions, makeEntry, modelName, removeEntry } from './graph-cache.ts'
@@ -12,8 +13,8 @@ import { machineIdentity } from './machine-identity.ts'
 import { placeConstants } from './model-files.ts'
 import { narrowSplits } from './narrow-splits.ts'
 import { onnxModel } from './onnx-file.ts'
-import { outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
-import type { GraphRuntime } from './session.ts'
+import { type Download, heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import type { GraphRuntime, SessionArray } from './session.ts'
 
 export type { GraphCacheOptions } from './graph-cache.ts'
 export { type OnnxProvider, onnxProviders } from './onnx-providers.ts'
@@ -47,14 +48,29 @@ export interface GraphCache extends GraphCacheOptions {
 export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Promise<GraphRuntime> {
   const { provider = 'cpu', threads = availableParallelism() } = options
   const library = await load()
-  const opening = { ...options, provider, threads }
+  const download = provider === 'webgpu' ? downloads(library) : undefined
   return {
     name: 'onnxruntime-node',
     description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}`,
-    open: async (graph) => {
+    open: async (graph, { hold = [] } = {}) => {
       const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
-      return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph)
+      const opening = { ...options, provider, threads, hold: provider === 'webgpu' ? hold : [] }
+      return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph, download)
     },
+  }
+}
+
+/** The library cannot read what lies on the device, but a graph can, and sessions share the device. */
+function downloads(library: typeof ort): Download<ort.Tensor> {
+  const sessions = new Map<string, Promise<ort.InferenceSession>>()
+  return async (tensor, value) => {
+    const key = `${value.type} ${value.shape}`
+    const model = () => Buffer.concat(onnxModel(downloadGraph(value)))
+    const found =
+      sessions.get(key) ?? library.InferenceSession.create(model(), { executionProviders: ['webgpu'] })
+    sessions.set(key, found)
+    const { read } = await (await found).run({ held: tensor })
+    return read?.data as SessionArray
   }
 }
 
@@ -73,9 +89,14 @@ async function load(): Promise<typeof ort> {
   }
 }
 
-type Opening = OnnxRuntimeNodeOptions & { readonly provider: string; readonly threads: number }
+type Opening = OnnxRuntimeNodeOptions & {
+  readonly provider: string
+  readonly threads: number
+  readonly hold: readonly string[]
+}
 
-const sessionOptions = ({ provider, threads }: Opening): ort.InferenceSession.SessionOptions => ({
+const sessionOptions = ({ provider, threads, hold }: Opening): ort.InferenceSession.SessionOptions => ({
+  ...heldOutputs(hold),
   executionProviders: [provider],
   intraOpNumThreads: threads,
   logSeverityLevel: 3,

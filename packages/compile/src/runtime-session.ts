@@ -1,38 +1,80 @@
 /** What ONNX Runtime's packages for Node and for browsers have in common, as this package uses it. */
-import type { ElementType, Graph } from './graph.ts'
-import type { GraphSession, SessionArray } from './session.ts'
+import type { ElementType, Graph, Value } from './graph.ts'
+import type { DeviceArray, GraphSession, SessionArray, SessionValue } from './session.ts'
 
 /** A tensor of the runtime. */
-interface RuntimeTensor {
+export interface RuntimeTensor {
+  readonly location: string
+  /** Only where the location is the processor's memory. */
   readonly data: unknown
+  dispose(): void
 }
 
 /** `Tensor` of the library. */
 type TensorClass<T> = new (type: 'float32', data: Float32Array, shape: readonly number[]) => T
 
 interface RuntimeSession<T> {
-  run(feeds: Readonly<Record<string, T>>): Promise<Readonly<Record<string, RuntimeTensor>>>
+  run(feeds: Readonly<Record<string, T>>): Promise<Readonly<Record<string, T>>>
   release(): Promise<void>
 }
 
-/** A session of the runtime that runs a graph. */
-export function runtimeSession<T>(
+/** What brings numbers back that lie on a runtime's device. One for all sessions that share the device. */
+export type Download<T> = (tensor: T, value: Value) => Promise<SessionArray>
+
+/** Numbers on the device. */
+class HeldArray<T extends RuntimeTensor> implements DeviceArray {
+  readonly tensor: T
+  readonly download: Download<T>
+  readonly #value: Value
+
+  constructor(tensor: T, value: Value, download: Download<T>) {
+    this.tensor = tensor
+    this.download = download
+    this.#value = value
+  }
+
+  read(): Promise<SessionArray> {
+    return this.download(this.tensor, this.#value)
+  }
+
+  dispose(): void {
+    this.tensor.dispose()
+  }
+}
+
+/** A session of the runtime that runs a graph. @param download of tensors that the session was told to leave where they are. */
+export function runtimeSession<T extends RuntimeTensor>(
   Tensor: TensorClass<T>,
   session: RuntimeSession<T>,
   { inputs, outputs }: Graph,
+  download?: Download<T>,
 ): GraphSession {
+  const feed = async ({ type, shape }: Value, given: SessionValue): Promise<T> => {
+    if (given instanceof HeldArray && given.download === download) return given.tensor
+    const array = 'read' in given ? await given.read() : given
+    return new Tensor(tensorType(type), array as Float32Array, [...shape])
+  }
+  const result = (value: Value, tensor: T): SessionValue =>
+    download && tensor.location !== 'cpu'
+      ? new HeldArray(tensor, value, download)
+      : (tensor.data as SessionArray)
   return {
     run: async (arrays) => {
-      const feeds = inputs.map(({ name, type, shape }) => {
-        const array = arrays.get(name) as Float32Array
-        return [name, new Tensor(tensorType(type), array, [...shape])] as const
-      })
-      const results = await session.run(Object.fromEntries(feeds))
-      return new Map(outputs.map(({ name }) => [name, results[name]?.data as SessionArray]))
+      const feeds: Record<string, T> = {}
+      for (const value of inputs)
+        feeds[value.name] = await feed(value, arrays.get(value.name) as SessionValue)
+      const results = await session.run(feeds)
+      return new Map(outputs.map((value) => [value.name, result(value, results[value.name] as T)]))
     },
     dispose: () => session.release(),
   }
 }
+
+/** Where the library is to leave the outputs, as its options have it. */
+export const heldOutputs = (names: readonly string[]) =>
+  names.length === 0
+    ? {}
+    : { preferredOutputLocation: Object.fromEntries(names.map((name) => [name, 'gpu-buffer' as const])) }
 
 /** The library has the same names; its types join each with an array of its own, and here they come as variables. */
 const tensorType = (type: ElementType) => type as 'float32'

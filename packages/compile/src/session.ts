@@ -2,16 +2,30 @@
  * A graph that runs. What runs it is a session: ONNX Runtime's, of Node (see `onnxRuntimeNode`) or another that fits.
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { deviceArrayOf, deviceTensor } from './device-tensor.ts'
 import { GraphInputError } from './errors.ts'
 import type { ElementArray, Graph, Value } from './graph.ts'
 
 export type SessionArray = Float32Array | Int32Array | Uint8Array
 
+/** Numbers that lie with a runtime, as on a graphics card. */
+export interface DeviceArray {
+  read(): Promise<SessionArray>
+  dispose(): void
+}
+
+export type SessionValue = SessionArray | DeviceArray
+
 /** Runs one graph. */
 export interface GraphSession {
-  /** Inputs and outputs by name, as the graph has them. */
-  run(inputs: ReadonlyMap<string, SessionArray>): Promise<ReadonlyMap<string, SessionArray>>
+  /** Inputs and outputs by name, as the graph has them. Inputs are lent, results are the caller's. */
+  run(inputs: ReadonlyMap<string, SessionValue>): Promise<ReadonlyMap<string, SessionValue>>
   dispose(): Promise<void>
+}
+
+export interface OpenOptions {
+  /** Outputs, by the graph's names, that stay on the device of a runtime that has one. */
+  readonly hold?: readonly string[]
 }
 
 /** Makes sessions. */
@@ -19,7 +33,7 @@ export interface GraphRuntime {
   readonly name: string
   /** One line for people. */
   readonly description: string
-  open(graph: Graph): Promise<GraphSession>
+  open(graph: Graph, options?: OpenOptions): Promise<GraphSession>
 }
 
 /** A traced function: tensors in, tensors out. */
@@ -43,7 +57,7 @@ export function compiledFunction(graph: Graph, session: GraphSession): CompiledF
   return {
     graph,
     run: async (inputs, numbers) => {
-      const feeds = new Map<string, SessionArray>()
+      const feeds = new Map<string, SessionValue>()
       for (const value of graph.inputs) {
         const given = numbers?.get(value.name) as SessionArray | undefined
         feeds.set(value.name, given ?? (await read(value, inputs[value.name])))
@@ -51,8 +65,8 @@ export function compiledFunction(graph: Graph, session: GraphSession): CompiledF
       const results = await session.run(feeds)
       return Object.fromEntries(
         graph.outputs.map(({ name, shape, type }, i) => {
-          const data = results.get(name) as SessionArray
-          return [graph.outputNames[i] as string, tf.tensor(data, [...shape], type as tf.DataType)]
+          const tensor = tensorOf(results.get(name) as SessionValue, shape, type as tf.DataType)
+          return [graph.outputNames[i] as string, tensor]
         }),
       )
     },
@@ -60,7 +74,11 @@ export function compiledFunction(graph: Graph, session: GraphSession): CompiledF
   }
 }
 
-async function read(value: Value, tensor: tf.Tensor | undefined): Promise<SessionArray> {
+function tensorOf(value: SessionValue, shape: readonly number[], dtype: tf.DataType): tf.Tensor {
+  return 'read' in value ? deviceTensor(value, shape, dtype) : tf.tensor(value, [...shape], dtype)
+}
+
+async function read(value: Value, tensor: tf.Tensor | undefined): Promise<SessionValue> {
   const { name, shape, type } = value
   const fits =
     tensor &&
@@ -75,5 +93,5 @@ async function read(value: Value, tensor: tf.Tensor | undefined): Promise<Sessio
       advice: 'A graph runs with the shapes that it was traced for; compile it again for others.',
     })
   }
-  return (await tensor.data()) as SessionArray
+  return deviceArrayOf(tensor) ?? ((await tensor.data()) as SessionArray)
 }

@@ -4,8 +4,8 @@ import { RuntimeUnavailableError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { narrowSplits } from './narrow-splits.ts'
 import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
-import { outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
-import type { GraphRuntime } from './session.ts'
+import { type Download, heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import type { GraphRuntime, SessionArray } from './session.ts'
 
 export interface OnnxRuntimeWebOptions {
   /** What computes. @default 'wasm' */
@@ -44,12 +44,16 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
   return {
     name: `onnxruntime-web ${provider}`,
     description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
-    open: async (graph) => {
-      const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
-      return runtimeSession(library.Tensor, await createSession(library, fitting, provider), graph)
+    open: async (graph, { hold = [] } = {}) => {
+      if (provider === 'wasm')
+        return runtimeSession(library.Tensor, await createSession(library, graph, provider), graph)
+      const session = await createSession(library, narrowSplits(graph, outputsOnWebGpu), provider, hold)
+      return runtimeSession(library.Tensor, session, graph, download)
     },
   }
 }
+
+const download: Download<ort.Tensor> = (tensor) => tensor.getData() as Promise<SessionArray>
 
 function threadsFor(asked: number | undefined): number {
   const isolated = globalThis.crossOriginIsolated === true
@@ -117,6 +121,7 @@ async function createSession(
   library: typeof ort,
   graph: Graph,
   provider: string,
+  hold: readonly string[] = [],
 ): Promise<ort.InferenceSession> {
   // handed over one by one, so that the model holds no second copy of them
   const large = graph.initializers.filter(isLarge)
@@ -126,6 +131,7 @@ async function createSession(
   const model = joined(onnxModel(graph, { external: (initializer) => places.get(initializer) }))
   try {
     return await library.InferenceSession.create(model, {
+      ...heldOutputs(hold),
       executionProviders: [provider],
       externalData: large.map(({ read }, i) => ({ path: `${i}.bin`, data: bytesOf(read()) })),
       graphOptimizationLevel: 'all',

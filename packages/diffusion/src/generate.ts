@@ -13,7 +13,10 @@ import type { SamplingOptions } from './sampling-options.ts'
 export async function generate(options: SamplingOptions): Promise<tf.Tensor4D> {
   let images: tf.Tensor4D | undefined
   for await (const step of sample(options)) {
-    if (step.index === step.total - 1) images = tf.clone(step.x)
+    if (step.index < step.total - 1) continue
+    // what runs steps may have left it on its device: read once, it is a tensor for any use
+    await step.x.data()
+    images = tf.clone(step.x)
   }
   return images as tf.Tensor4D
 }

@@ -27,6 +27,8 @@ export function useSoftwareGpu(): string | undefined {
   if (!folder) return 'no Chromium with its software graphics card (Debian: apt-get install chromium)'
   process.env.VK_ICD_FILENAMES = join(folder, 'vk_swiftshader_icd.json')
   keepLoaded(join(folder, 'libvulkan.so.1'))
+  // processes that this one starts load it by the same name
+  process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, folder].filter(Boolean).join(':')
   return undefined
 }
 
