@@ -5,6 +5,7 @@ import {
   createDiffusion,
   ddim,
   ddpm,
+  type Guidance,
   generate,
   type SamplingOptions,
   sample,
@@ -133,6 +134,21 @@ describe('a run by compiled steps equals the eager run', () => {
   test('a gradient through the network, at the prediction of x_0', async () => {
     const guidance = gradientGuidance((x) => tf.mean(x, [1, 2, 3]), { scale: 20, at: 'x-start' })
     expect((await compared({ guidance })).difference).toBeLessThan(3e-5)
+  })
+
+  test('data that differ from run to run: one graph for all', async () => {
+    let pattern = tf.zeros([2, 4, 4, 1]) as tf.Tensor4D
+    const guidance: Guidance = ({ x }) => tf.mul(tf.sub(tf.reshape(pattern, [2, 4, 4, 1]), x), 0.3)
+    const alone = compiledSteps({ runtime, data: () => ({ pattern }) })
+    for (const [turn, value] of [0.5, -0.5].entries()) {
+      pattern.dispose()
+      pattern = tf.fill([2, 4, 4, 1], value)
+      const { difference, graphs } = await compared({ guidance }, alone.execute)
+      expect(difference).toBeLessThan(3e-5)
+      expect(graphs).toBe(turn === 0 ? 1 : 0)
+    }
+    pattern.dispose()
+    await alone.dispose()
   })
 
   test('leaves no tensors', async () => {

@@ -21,6 +21,12 @@ export interface CompiledStepsOptions {
   readonly runtime: GraphRuntime
   /** Weights of the networks that steps use, one record a network: read when a graph is written, and not before. */
   readonly weights?: readonly Tensors[]
+  /**
+   * Tensors that steps use beside their inputs and that differ from run to run, such as the images which a
+   * super-resolution network enlarges. A graph takes them as inputs, where it would have them as constants. Asked for at
+   * each step.
+   */
+  readonly data?: () => Tensors
   /** Graphs that are kept ready; the one that was not used for longest goes first. @default 4 */
   readonly keep?: number
 }
@@ -36,7 +42,8 @@ export interface CompiledStepsOptions {
  * const steps = compiledSteps({ runtime: await onnxRuntimeNode(), weights: [unet.parameters, classifier.parameters] })
  * const images = await generate({ diffusion, denoiser: unet, guidance, shape, labels, seed: 1, execute: steps.execute })
  */
-export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledStepsOptions): CompiledSteps {
+export function compiledSteps(options: CompiledStepsOptions): CompiledSteps {
+  const { runtime, weights = [], keep = 4 } = options
   const names = weights.flatMap((record, network) =>
     Object.entries(record).map(
       ([name, tensor]) => [weights.length > 1 ? `${network}/${name}` : name, tensor] as const,
@@ -63,19 +70,23 @@ export function compiledSteps({ runtime, weights = [], keep = 4 }: CompiledSteps
     return made
   }
 
-  const execute: CompiledSteps['execute'] = async (step, inputs) => {
+  const execute: CompiledSteps['execute'] = async (step, own) => {
+    const data = Object.fromEntries(
+      Object.entries(options.data?.() ?? {}).map(([name, tensor]) => [`data/${name}`, tensor] as const),
+    )
+    const inputs = { ...own, ...data }
     const shapes = JSON.stringify(
       Object.entries(inputs).map(([name, { shape, dtype }]) => [name, shape, dtype]),
     )
-    const own = traced.get(step) ?? new Map<string, { key: string }>()
-    traced.set(step, own)
-    const known = own.get(shapes)
+    const keys = traced.get(step) ?? new Map<string, { key: string }>()
+    traced.set(step, keys)
+    const known = keys.get(shapes)
     const compiled = known && (await ready.get(known.key))
     if (compiled) return compiled.run(inputs)
-    let result = record(step, inputs, { weights: names, numbers: 'constants' })
-    if (step.varies()) result = record(step, inputs, { weights: names, numbers: 'inputs' })
+    let result = record(step, own, { weights: names, numbers: 'constants', data })
+    if (step.varies()) result = record(step, own, { weights: names, numbers: 'inputs', data })
     const key = graphKey(result.graph)
-    if (!step.varies()) own.set(shapes, { key })
+    if (!step.varies()) keys.set(shapes, { key })
     const made = await prepare(key, result.graph, alike(result.graph, inputs.x))
     return made.run(inputs, result.numbers)
   }

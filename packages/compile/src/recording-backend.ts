@@ -4,10 +4,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { UntraceableOperationError } from './errors.ts'
-import type { ElementArray, ElementType, GraphBuilder, Origin } from './graph.ts'
+import type { ElementArray, ElementType, GraphBuilder, Origin, Value } from './graph.ts'
 import { originOf } from './origin.ts'
 import { readStored, type StoredArray, storedArray } from './stored-tensor.ts'
-import { shapeOf, type View, viewOf } from './view.ts'
+import { reshapeValue, shapeOf, type View, viewOf } from './view.ts'
 
 export const backendName = 'guided-diffusion-trace'
 
@@ -52,8 +52,20 @@ export class Recording {
   readonly numbers = new Map<string, ElementArray>()
   readonly #lift: boolean
 
-  constructor(graph: GraphBuilder, labels: ReadonlyMap<object, string>, numbers: 'constants' | 'inputs') {
+  /** Inputs that stand for tensors which the function has from outside, by their data. */
+  readonly #data: ReadonlyMap<object, Value>
+
+  constructor(
+    graph: GraphBuilder,
+    options: {
+      readonly labels: ReadonlyMap<object, string>
+      readonly numbers: 'constants' | 'inputs'
+      readonly data: ReadonlyMap<object, Value>
+    },
+  ) {
+    const { labels, numbers, data } = options
     this.graph = graph
+    this.#data = data
     this.#lift = numbers === 'inputs'
     this.home = { name: tf.getBackend(), backend: tf.backend() as tf.KernelBackend }
     this.#labels = labels
@@ -65,6 +77,13 @@ export class Recording {
       const { view } = recorded
       return { shape: shapeOf(view), type: view.value.type, view }
     }
+    const input = recorded ? undefined : this.#data.get(info.dataId)
+    if (input)
+      return {
+        shape: info.shape,
+        type: input.type,
+        view: viewOf(reshapeValue(this.graph, input, info.shape)),
+      }
     const constant = recorded?.constant ?? this.#foreign(info)
     const { graph } = this
     const key = `${this.#key(info.dataId)} as ${info.shape}`

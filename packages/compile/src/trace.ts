@@ -54,11 +54,19 @@ export function record(
   options: {
     readonly weights: readonly (readonly [string, tf.Tensor])[]
     readonly numbers: 'constants' | 'inputs'
+    /** Tensors that the function has from outside and that are inputs of the graph all the same. */
+    readonly data?: Tensors
   },
 ): TracedGraph {
   const labels = new Map(options.weights.map(([name, { dataId }]) => [dataId as object, name]))
   const builder = new GraphBuilder()
-  const recording = new Recording(builder, labels, options.numbers)
+  const data = new Map(
+    Object.entries(options.data ?? {}).map(([name, { dataId, dtype, shape }]) => [
+      dataId as object,
+      builder.optionalInput(name, elementType(dtype), shape),
+    ]),
+  )
+  const recording = new Recording(builder, { labels, numbers: options.numbers, data })
   const backend = recordingBackend(recording.home.name)
   const preceding = backend.recording
   backend.recording = recording
