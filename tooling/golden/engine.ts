@@ -19,7 +19,13 @@ export type Report =
   | { readonly kind: 'done'; readonly cases: number }
 
 /** Graphs run beside an engine of TensorFlow.js that holds weights and does the rest. */
-const drivers: Readonly<Record<string, () => BackendDriver>> = { tensorflow, onnx: cpu, wasm, cpu }
+const drivers: Readonly<Record<string, () => BackendDriver>> = {
+  tensorflow,
+  onnx: cpu,
+  'onnx-webgpu': cpu,
+  wasm,
+  cpu,
+}
 
 const [engine = '', folder = '', only = ''] = process.argv.slice(2)
 
@@ -37,9 +43,9 @@ async function main(): Promise<void> {
   let run = eager
   try {
     const { description } = await startBackend([driver()])
-    if (engine === 'onnx') {
+    if (engine.startsWith('onnx')) {
       const { onnxRuntimeNode } = await import('@guided-diffusion/compile/node')
-      const runtime = await onnxRuntimeNode()
+      const runtime = await onnxRuntimeNode({ provider: engine === 'onnx' ? 'cpu' : 'webgpu' })
       run = compiled(runtime)
       await tell({ kind: 'started', description: runtime.description })
     } else await tell({ kind: 'started', description })

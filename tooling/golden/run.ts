@@ -13,13 +13,16 @@ import { parseArgs } from 'node:util'
 import type { Report } from './engine.ts'
 import { resultLine } from './result.ts'
 
-const engines = ['tensorflow', 'onnx', 'wasm', 'cpu']
+/** Those of `auto` and `all`, and one that must be named: where there is no graphics card it may be minutes slow. */
+const automatic = ['tensorflow', 'onnx', 'wasm', 'cpu']
+const engines = [...automatic, 'onnx-webgpu']
 
 const usage = `usage: pnpm golden [FOLDER] [options]
 
 Compares what the packages compute with the golden vectors of a folder; without one, with those of the repository.
 
-  --engine NAME    tensorflow, onnx, wasm, cpu, all, or auto: the first of them that starts (default: auto)
+  --engine NAME    tensorflow, onnx, wasm, cpu, all of these, or auto: the first of them that starts (default: auto);
+                   onnx-webgpu
   --only PATTERN   cases whose name matches this regular expression
   --times          print the seconds that each case took`
 
@@ -91,7 +94,7 @@ async function main(): Promise<number> {
   if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`)
 
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 }
-  const wanted = engine === 'auto' || engine === 'all' ? engines : [engine]
+  const wanted = engine === 'auto' || engine === 'all' ? automatic : [engine]
   let ran = 0
   for (const name of wanted) {
     const ending = await runEngine(name, folder, { only, times, totals })

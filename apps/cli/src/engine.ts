@@ -9,7 +9,14 @@ import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { tensorflowGpu } from '@guided-diffusion/backends/tensorflow-gpu'
 import { wasm } from '@guided-diffusion/backends/wasm'
-import { type CompiledSteps, compile, compiledSteps, type Tensors } from '@guided-diffusion/compile'
+import {
+  type CompiledSteps,
+  type CompiledStepsOptions,
+  compile,
+  compiledSteps,
+  type GraphRuntime,
+  type Tensors,
+} from '@guided-diffusion/compile'
 import { onnxRuntimeNode } from '@guided-diffusion/compile/node'
 import { onnx } from '@guided-diffusion/compile/onnx'
 import type * as tf from '@tensorflow/tfjs-core'
@@ -17,15 +24,20 @@ import { Option } from 'commander'
 import { UsageError } from './errors.ts'
 import { cacheFolder } from './model-cache.ts'
 
-/** The engines by name, fastest first: the order in which `auto` tries them. */
-export const engines: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow(), wasm(), cpu()]
+/** The engines by name, in the order in which `auto` tries them. */
+const automatic: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow(), wasm(), cpu()]
+
+const onnxWebGpu = onnx({ provider: 'webgpu' })
+
+/** All engines: those of `auto`, and one that must be asked for, since a driver for Vulkan may be software. */
+export const engines: readonly BackendDriver[] = [...automatic, onnxWebGpu]
 
 /** An engine that runs. */
 export interface Engine extends BackendReport {
-  /** Steps run as graphs, which may point into files of weights. */
-  readonly runsGraphs: boolean
-  /** Runs steps of networks with these weights as graphs, where the engine does that. Dispose it. */
-  steps(weights: readonly Tensors[]): Promise<CompiledSteps | undefined>
+  /** What runs graphs, which may point into files of weights; undefined where operations run one by one. */
+  readonly runtime: GraphRuntime | undefined
+  /** Runs steps of networks as graphs, where the engine does that. Dispose it. */
+  steps(options: Pick<CompiledStepsOptions, 'weights' | 'data'>): CompiledSteps | undefined
   /** A function of tensors, once: eagerly or as a graph. The results are yours. */
   compute<T extends string>(
     fn: (inputs: Record<string, tf.Tensor>) => Record<T, tf.Tensor>,
@@ -49,7 +61,7 @@ export async function startEngine(
   name: string,
   { purpose = 'sampling', verbose = false }: { purpose?: 'sampling' | 'training'; verbose?: boolean } = {},
 ): Promise<Engine> {
-  const wanted = name === 'auto' ? engines : engines.filter((candidate) => candidate.name === name)
+  const wanted = name === 'auto' ? automatic : engines.filter((candidate) => candidate.name === name)
   if (wanted.length === 0) {
     throw new UsageError(
       `There is no engine called ${name}.`,
@@ -62,36 +74,45 @@ export async function startEngine(
   process.stderr.write(`engine: ${report.name}, ${report.description}${note}\n`)
   for (const { backend, reason, advice } of verbose ? report.skipped : [])
     process.stderr.write(`not ${backend}: ${reason}. ${advice}\n`)
-  return { ...report, ...(report.name === 'onnx' ? asGraphs : eagerly) }
+  switch (report.name) {
+    case 'onnx':
+      return { ...report, ...(await asGraphs('cpu')) }
+    case onnxWebGpu.name:
+      return { ...report, ...(await asGraphs('webgpu')) }
+    default:
+      return { ...report, ...eagerly }
+  }
 }
 
-type Computing = Pick<Engine, 'runsGraphs' | 'steps' | 'compute'>
+type Computing = Pick<Engine, 'runtime' | 'steps' | 'compute'>
 
 const eagerly: Computing = {
-  runsGraphs: false,
-  steps: async () => undefined,
+  runtime: undefined,
+  steps: () => undefined,
   compute: async (fn, inputs) => fn({ ...inputs }),
 }
 
 /** Where optimised graphs lie: beside the models that were pulled. */
 const graphFolder = () => join(dirname(cacheFolder()), 'graphs')
 
-const asGraphs: Computing = {
-  runsGraphs: true,
-  steps: async (weights) => {
-    const onFailure = (error: unknown) =>
-      process.stderr.write(`the graph is not kept for the next run: ${(error as Error).message}\n`)
-    const cache = { folder: graphFolder(), onFailure }
-    return compiledSteps({ runtime: await onnxRuntimeNode({ cache }), weights })
-  },
-  compute: async (fn, inputs) => {
-    const compiled = await compile(fn, inputs, { runtime: await onnxRuntimeNode() })
-    try {
-      return (await compiled.run(inputs)) as Awaited<ReturnType<typeof fn>>
-    } finally {
-      await compiled.dispose()
-    }
-  },
+async function asGraphs(provider: 'cpu' | 'webgpu'): Promise<Computing> {
+  const onFailure = (error: unknown) =>
+    process.stderr.write(`the graph is not kept for the next run: ${(error as Error).message}\n`)
+  const runtime = await onnxRuntimeNode({ provider, cache: { folder: graphFolder(), onFailure } })
+  // functions that run once are not worth keeping
+  const once = await onnxRuntimeNode({ provider })
+  return {
+    runtime,
+    steps: (options) => compiledSteps({ runtime, ...options }),
+    compute: async (fn, inputs) => {
+      const compiled = await compile(fn, inputs, { runtime: once })
+      try {
+        return (await compiled.run(inputs)) as Awaited<ReturnType<typeof fn>>
+      } finally {
+        await compiled.dispose()
+      }
+    },
+  }
 }
 
 /** The same engine, which counts as one that can't run where it does not train. */

@@ -5,22 +5,34 @@ import { openWeights } from '@guided-diffusion/checkpoints'
 import { type Classifier, createClassifier } from '@guided-diffusion/classifier'
 import { type StoredWeight, storedWeights } from '@guided-diffusion/compile/node'
 import {
+  createSuperResolutionUNet,
   createUNet,
   type EncoderUNetConfig,
   memoryOrder,
   type NetworkDescription,
   networkSpecs,
   type Parameters,
+  type SuperResolutionUNet,
   type UNet,
   type UNetConfig,
 } from '@guided-diffusion/models'
-import { loadClassifier, loadDenoiser, type TrainedNetwork } from './trained-network.ts'
+import { loadClassifier, loadDenoiser, loadUpsampler, type TrainedNetwork } from './trained-network.ts'
 
 /** A denoiser for tracing: of a file of float32 on this machine nothing is read yet, others are loaded. Yours to dispose. */
 export async function openDenoiser(found: TrainedNetwork<UNetConfig>, signal?: AbortSignal): Promise<UNet> {
   const { config } = found
   const parameters = await stored(found, { kind: 'unet', config })
   return parameters ? createUNet(config, { parameters }) : loadDenoiser(found, signal)
+}
+
+/** An upsampler, likewise. */
+export async function openUpsampler(
+  found: TrainedNetwork<UNetConfig>,
+  signal?: AbortSignal,
+): Promise<SuperResolutionUNet> {
+  const { config } = found
+  const parameters = await stored(found, { kind: 'super-resolution', config })
+  return parameters ? createSuperResolutionUNet(config, { parameters }) : loadUpsampler(found, signal)
 }
 
 /** A classifier, likewise. */

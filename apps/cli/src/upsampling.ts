@@ -1,3 +1,4 @@
+import type { CompiledSteps } from '@guided-diffusion/compile'
 import { type Diffusion, ddim, ddpm, sample } from '@guided-diffusion/diffusion'
 import type { SuperResolutionUNet, UNetConfig } from '@guided-diffusion/models'
 import * as tf from '@tensorflow/tfjs-core'
@@ -6,6 +7,7 @@ import { UsageError } from './errors.ts'
 import { type Pictures, toBytes } from './pixels.ts'
 import { progress } from './progress.ts'
 import { respaced } from './sampling-plan.ts'
+import { openUpsampler } from './stored-network.ts'
 import { loadUpsampler, type TrainedNetwork } from './trained-network.ts'
 
 /** The noise of upsampling is that of samples far from those that are upsampled, so that the two have none in common. */
@@ -66,14 +68,20 @@ const fitting =
  */
 export async function runUpsampler(
   found: TrainedNetwork<UNetConfig>,
-  engine: Pick<Engine, 'steps'>,
+  engine: Pick<Engine, 'runtime' | 'steps'>,
   pictures: Pictures,
   run: UpsamplingRun,
 ): Promise<Pictures> {
   const { steps, respacing, sampler, batch } = run
   const wishes = { ...(steps ? { steps } : {}), ...(respacing ? { respacing } : {}) }
   const diffusion = respaced(wishes, sampler, found)
-  const network = await loadUpsampler(found, run.signal)
+  const network = await (engine.runtime ? openUpsampler : loadUpsampler)(found, run.signal)
+  let low: tf.Tensor4D | undefined
+  // the small pictures go into the graph, so that one serves all batches of a size
+  const graphs = engine.steps({
+    weights: [network.parameters],
+    data: () => ({ lowResolution: low as tf.Tensor4D }),
+  })
   const [count, height, width, channels] = pictures.shape
   const [small, large] = [height * width * channels, found.config.size ** 2 * channels]
   const data = new Uint8Array(count * large)
@@ -86,12 +94,13 @@ export async function runUpsampler(
         pictures.data.subarray(start * small, end * small),
         (v) => v / 127.5 - 1,
       )
-      const low = tf.tensor4d(pixels, [end - start, height, width, channels])
+      low = tf.tensor4d(pixels, [end - start, height, width, channels])
       try {
-        const images = await enlarge(network, engine, low, {
+        const images = await enlarge(network, low, {
           ...run,
           diffusion,
           start,
+          graphs,
           report: () => line.update(++done),
         })
         data.set(images, start * large)
@@ -101,41 +110,44 @@ export async function runUpsampler(
     }
   } finally {
     line.end()
+    await graphs?.dispose()
     network.dispose()
   }
   return { data, shape: [count, found.config.size, found.config.size, channels] }
 }
 
-/** One batch. Its small pictures are part of the step, so a graph of it serves no other batch. */
+/** What the batches of a run have in common, and what is told of one. */
+interface Batch extends UpsamplingRun {
+  readonly diffusion: Diffusion
+  readonly graphs: CompiledSteps | undefined
+  /** Number of its first picture. */
+  readonly start: number
+  readonly report: () => void
+}
+
+/** One batch. */
 async function enlarge(
   network: SuperResolutionUNet,
-  engine: Pick<Engine, 'steps'>,
   low: tf.Tensor4D,
-  options: UpsamplingRun & { diffusion: Diffusion; start: number; report: () => void },
+  { diffusion, sampler, eta = 0, labels, start, seed, clip, signal, graphs, report }: Batch,
 ): Promise<Uint8Array> {
-  const { diffusion, sampler, eta = 0, labels, start, seed, clip, signal } = options
   const { size, classes } = network.config
   const [count, , , channels] = low.shape
-  const graphs = await engine.steps([network.parameters])
-  try {
-    const steps = sample({
-      diffusion,
-      denoiser: network.upscaling(low),
-      sampler: sampler === 'ddpm' ? ddpm() : ddim({ eta }),
-      shape: [size, size, channels],
-      seed,
-      samples: Array.from({ length: count }, (_, i) => firstSample + start + i),
-      ...(classes === undefined ? {} : { labels: labels.slice(start, start + count) }),
-      clip,
-      signal,
-      ...(graphs ? { execute: graphs.execute } : {}),
-    })
-    for await (const step of steps) {
-      options.report()
-      if (step.index === step.total - 1) return toBytes(await step.x.data<'float32'>())
-    }
-  } finally {
-    await graphs?.dispose()
+  const steps = sample({
+    diffusion,
+    denoiser: network.upscaling(low),
+    sampler: sampler === 'ddpm' ? ddpm() : ddim({ eta }),
+    shape: [size, size, channels],
+    seed,
+    samples: Array.from({ length: count }, (_, i) => firstSample + start + i),
+    ...(classes === undefined ? {} : { labels: labels.slice(start, start + count) }),
+    clip,
+    signal,
+    ...(graphs ? { execute: graphs.execute } : {}),
+  })
+  for await (const step of steps) {
+    report()
+    if (step.index === step.total - 1) return toBytes(await step.x.data<'float32'>())
   }
   throw new Error('a schedule without steps')
 }

@@ -67,7 +67,8 @@ export async function failure(args: readonly string[], options: { cwd?: string }
 let host: ChildProcess | undefined
 let last: Promise<unknown> = Promise.resolve()
 afterAll(() => host?.kill())
-const cache = await temporaryFolder()
+/** Where the programs that are run keep what they cache. */
+export const cacheHome = await temporaryFolder()
 
 function hosted(args: readonly string[], cwd: string): Promise<Outcome> {
   host ??= fork(hostFile, { execArgv: [], env: environment(), stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
@@ -105,7 +106,7 @@ function start(args: readonly string[], cwd = process.cwd()): ChildProcess {
 /** With a cache folder of its own: what users keep in theirs is neither read nor touched. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...env } = process.env
-  return { ...env, XDG_CACHE_HOME: cache, LOCALAPPDATA: cache }
+  return { ...env, XDG_CACHE_HOME: cacheHome, LOCALAPPDATA: cacheHome }
 }
 
 function outcome(child: ChildProcess): Promise<Outcome> {

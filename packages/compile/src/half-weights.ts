@@ -30,7 +30,7 @@ export function halfWeights(graph: Graph): Graph {
       outputs: [full],
       attributes: { to: typeCodes.float32 },
     })
-    return { value: half, label, read: () => inRange(read() as Float32Array, label) }
+    return { value: half, label, read: () => float16InRange(read() as Float32Array, label) }
   })
   const nodes = graph.nodes.map((node) => ({
     ...node,
@@ -42,7 +42,8 @@ export function halfWeights(graph: Graph): Graph {
 /** Infinity and NaN, without the sign. */
 const beyond = 0x7c00
 
-function inRange(values: Float32Array, weight: string): Uint16Array {
+/** The bits of the numbers as float16. @throws WeightRangeError */
+export function float16InRange(values: Float32Array, weight: string): Uint16Array {
   const halves = float32ToFloat16(values)
   const at = halves.findIndex((bits) => (bits & 0x7fff) >= beyond)
   if (at >= 0) throw new WeightRangeError({ weight, value: values[at] as number })

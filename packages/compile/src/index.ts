@@ -27,6 +27,7 @@ export type {
   SourceArray,
   Value,
 } from './graph.ts'
+export { halfArithmetic } from './half-arithmetic.ts'
 export { halfWeights } from './half-weights.ts'
 export { type ExternalData, type OnnxOptions, onnxModel } from './onnx-file.ts'
 export type {

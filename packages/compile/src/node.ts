@@ -6,9 +6,10 @@ import { join, parse, relative, resolve } from 'node:path'
 import type * as ort from 'onnxruntime-node'
 import { downloadGraph } from './download-graph.ts'
 import { RuntimeUnavailableError, WeightFileError } from './errors.ts'
-import type { Graph, Initializer } from './graph.ts'
+import { type Graph, GraphBuilder, type Initializer } from './graph.ts'
 import { findEntry, type GraphCacheOptions, makeEntry, modelName, removeEntry } from './graph-cache.ts'
 import { digest, fileState, filesOf, graphIdentity } from './graph-identity.ts'
+import { halfArithmetic } from './half-arithmetic.ts'
 import { machineIdentity } from './machine-identity.ts'
 import { placeConstants } from './model-files.ts'
 import { narrowSplits } from './narrow-splits.ts'
@@ -24,6 +25,13 @@ export { type WriteOnnxOptions, writeOnnx } from './write-onnx.ts'
 export interface OnnxRuntimeNodeOptions {
   /** What computes. @default 'cpu' */
   readonly provider?: 'cpu' | 'webgpu'
+  /**
+   * What large products are computed in, see `halfArithmetic`: `float16` is for graphics cards that have it. The processor
+   * has no such arithmetic: there it costs time, and shows what a card would answer.
+   *
+   * @default 'float32'
+   */
+  readonly dtype?: 'float32' | 'float16'
   /** Threads of the CPU provider. @default one a core */
   readonly threads?: number
   /** Folder for weights that must be written while a graph is opened. @default the system's temporary one */
@@ -46,17 +54,41 @@ export interface GraphCache extends GraphCacheOptions {
  * @throws RuntimeUnavailableError when the package is missing or does not load.
  */
 export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Promise<GraphRuntime> {
-  const { provider = 'cpu', threads = availableParallelism() } = options
+  const { provider = 'cpu', dtype = 'float32', threads = availableParallelism() } = options
   const library = await load()
+  if (provider === 'webgpu' && dtype === 'float16') await requireFloat16(library)
+  const numbers = dtype === 'float16' ? ', float16' : ''
   const download = provider === 'webgpu' ? downloads(library) : undefined
   return {
     name: 'onnxruntime-node',
-    description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}`,
+    description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}${numbers}`,
     open: async (graph, { hold = [] } = {}) => {
-      const fitting = provider === 'webgpu' ? narrowSplits(graph, outputsOnWebGpu) : graph
+      const computed = dtype === 'float16' ? halfArithmetic(graph) : graph
+      const fitting = provider === 'webgpu' ? narrowSplits(computed, outputsOnWebGpu) : computed
       const opening = { ...options, provider, threads, hold: provider === 'webgpu' ? hold : [] }
       return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph, download)
     },
+  }
+}
+
+/** Runs a sum in float16: the library finds out no sooner whether the device has it. */
+async function requireFloat16(library: typeof ort): Promise<void> {
+  const builder = new GraphBuilder()
+  const x = builder.input('x', 'float16', [2])
+  const graph = builder.finish(new Map([['y', builder.node('Add', [x, x], { shape: [2] })]]))
+  try {
+    const session = await library.InferenceSession.create(Buffer.concat(onnxModel(graph)), {
+      executionProviders: ['webgpu'],
+      logSeverityLevel: 4,
+    })
+    await session.run({ x: new library.Tensor('float16', Uint16Array.of(1, 2), [2]) })
+    await session.release()
+  } catch (cause) {
+    throw new RuntimeUnavailableError({
+      reason: `the device does not compute in float16 (${(cause as Error).message})`,
+      advice: "Leave dtype out, or give 'float32'.",
+      cause,
+    })
   }
 }
 

@@ -2,6 +2,7 @@
 import type * as ort from 'onnxruntime-web'
 import { RuntimeUnavailableError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
+import { halfArithmetic } from './half-arithmetic.ts'
 import { narrowSplits } from './narrow-splits.ts'
 import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
 import { type Download, heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
@@ -10,6 +11,12 @@ import type { GraphRuntime, SessionArray } from './session.ts'
 export interface OnnxRuntimeWebOptions {
   /** What computes. @default 'wasm' */
   readonly provider?: 'wasm' | 'webgpu'
+  /**
+   * What large products are computed in, see `halfArithmetic`: `float16` wants WebGPU on a graphics card that has it.
+   *
+   * @default 'float32'
+   */
+  readonly dtype?: 'float32' | 'float16'
   /**
    * Threads of WebAssembly. More than one need a page that is `crossOriginIsolated`. The first runtime of a page decides.
    *
@@ -32,9 +39,9 @@ export interface OnnxRuntimeWebOptions {
  * can't have.
  */
 export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promise<GraphRuntime> {
-  const { provider = 'wasm', wasmPaths } = options
+  const { provider = 'wasm', dtype = 'float32', wasmPaths } = options
   const threads = threadsFor(options.threads)
-  const adapter = provider === 'webgpu' ? await adapterName() : undefined
+  const adapter = provider === 'webgpu' ? await adapterName(dtype) : undefined
   const library = await load(provider)
   const { wasm, versions } = library.env
   decideThreads(provider, threads)
@@ -45,9 +52,10 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
     name: `onnxruntime-web ${provider}`,
     description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
     open: async (graph, { hold = [] } = {}) => {
+      const computed = dtype === 'float16' ? halfArithmetic(graph) : graph
       if (provider === 'wasm')
-        return runtimeSession(library.Tensor, await createSession(library, graph, provider), graph)
-      const session = await createSession(library, narrowSplits(graph, outputsOnWebGpu), provider, hold)
+        return runtimeSession(library.Tensor, await createSession(library, computed, provider), graph)
+      const session = await createSession(library, narrowSplits(computed, outputsOnWebGpu), provider, hold)
       return runtimeSession(library.Tensor, session, graph, download)
     },
   }
@@ -89,7 +97,7 @@ function decideThreads(provider: string, threads: number): void {
   decided.set(provider, threads)
 }
 
-async function adapterName(): Promise<string> {
+async function adapterName(dtype: string): Promise<string> {
   const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) {
     throw new RuntimeUnavailableError({
@@ -98,6 +106,12 @@ async function adapterName(): Promise<string> {
         : 'there is no WebGPU here',
       advice:
         "Use a browser that has it, on https or localhost, with hardware acceleration on; or provider: 'wasm'.",
+    })
+  }
+  if (dtype === 'float16' && !adapter.features.has('shader-f16')) {
+    throw new RuntimeUnavailableError({
+      reason: 'the graphics card does not compute in float16',
+      advice: "Leave dtype out, or give 'float32'.",
     })
   }
   const { description, vendor, architecture } = adapter.info

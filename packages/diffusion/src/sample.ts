@@ -23,7 +23,10 @@ import {
   stepResult,
 } from './step.ts'
 
-/** A finished step. Its tensors are lent until the next one. */
+/**
+ * A finished step. Its tensors are lent until the next one. Those of steps that ran as a graph on a graphics card lie there:
+ * `await step.x.data()` before other operations.
+ */
 export interface SamplingStep {
   /** 0 after the first step. */
   readonly index: number

@@ -99,7 +99,7 @@ async function guidedTable({
 }): Promise<{ pictures: Pictures; columns: Column[] }> {
   const cells = pretrained.classes.flatMap((_, row) => scales.map((scale) => ({ row, scale })))
   const labels = cells.map(({ row }) => row)
-  const steps = await engine.steps([unet.parameters, classifier.parameters])
+  const steps = engine.steps({ weights: [unet.parameters, classifier.parameters] })
   const line = progress('sampling', diffusion.schedule.steps)
   try {
     for await (const step of sample({

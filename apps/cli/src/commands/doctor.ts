@@ -64,14 +64,14 @@ function report(
     `processor: ${machine.processor}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}`,
     `memory: ${gibibytes(machine.memory)}, ${gibibytes(machine.freeMemory)} free`,
     '',
-    'engines, in the order in which auto tries them:',
+    'engines, in the order in which auto tries them (the last by its name only):',
     ...diagnoses.flatMap((each) => [
       `  ${each.name.padEnd(width)}  ${each.available ? 'yes' : 'no '}  ${each.available ? runs(each) : each.reason}`,
       `${indent}  needs ${each.needs}`,
       ...(each.available ? [] : [`${indent}  ${each.advice}`]),
     ]),
     '',
-    'providers of onnx:',
+    'providers of ONNX Runtime:',
     ...providers.map((each) => `  ${each.name.padEnd(width)}  ${provided(each)}`),
     '',
     ...chosen(auto, training),
@@ -82,12 +82,12 @@ function runs({ description, trains }: Extract<Diagnosis, { available: true }>):
   return trains ? description : `${description}; samples, does not train`
 }
 
-/** Whether a provider runs here. The program takes the processor, which runs everywhere. */
+/** Whether a provider runs here, and which engine takes it. */
 function provided(provider: OnnxProvider): string {
   if (!provider.available) return `no   ${provider.reason}`
   return provider.name === 'cpu'
-    ? 'yes  taken: it needs no graphics card'
-    : 'yes  not taken: the program computes on the processor; in code, onnxRuntimeNode({ provider }) takes it'
+    ? 'yes  onnx takes it: it needs no graphics card'
+    : `yes  onnx-${provider.name} takes it, never auto: it may be a graphics card or software that stands for one`
 }
 
 function chosen(auto: string | undefined, training: string | undefined): string[] {

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { saveNpz, type WeightTensor } from '@guided-diffusion/checkpoints'
-import { type CompiledFunction, compile } from '@guided-diffusion/compile'
-import { onnxRuntimeNode } from '@guided-diffusion/compile/node'
+import { type CompiledFunction, type CompileOptions, compile } from '@guided-diffusion/compile'
 import { batches, type Dataset } from '@guided-diffusion/datasets'
 import { bitsPerDimension, describedDiffusion } from '@guided-diffusion/diffusion'
 import { unconditional } from '@guided-diffusion/guidance'
@@ -17,6 +16,7 @@ import { interruptSignal } from '../interrupt.ts'
 import { cacheOption, modelFile } from '../model-cache.ts'
 import { whole } from '../numbers.ts'
 import { progress } from '../progress.ts'
+import { openDenoiser } from '../stored-network.ts'
 import { findDenoiser, loadDenoiser, type TrainedNetwork } from '../trained-network.ts'
 import { makeFolder, requireWritable } from '../write-beside.ts'
 
@@ -67,10 +67,10 @@ Examples:
     requireImages(found, dataset)
     const labels = labelsOf(found, dataset)
     const engine = await startEngine(options.engine, { verbose: options.verbose })
-    const unet = await loadDenoiser(found, signal)
+    const unet = await (engine.runtime ? openDenoiser : loadDenoiser)(found, signal)
     // without labels a network with a null class predicts for no class
     const denoiser = labels ? unet : unconditional(unet)
-    const graphs = engine.name === 'onnx' ? await asGraph(denoiser) : undefined
+    const graphs = engine.runtime && asGraph(denoiser, { runtime: engine.runtime, weights: unet.parameters })
     const diffusion = describedDiffusion(found.diffusion, options.respacing)
     const result = await evaluate(dataset, {
       ...options,
@@ -88,8 +88,7 @@ Examples:
   })
 
 /** The denoiser as a graph, one for each shape of its inputs. */
-async function asGraph(denoiser: ReturnType<typeof unconditional>) {
-  const runtime = await onnxRuntimeNode()
+function asGraph(denoiser: ReturnType<typeof unconditional>, options: CompileOptions) {
   const graphs = new Map<string, CompiledFunction>()
   return {
     async forward(x: tf.Tensor4D, t: tf.Tensor1D, labels?: tf.Tensor1D): Promise<tf.Tensor4D> {
@@ -107,7 +106,7 @@ async function asGraph(denoiser: ReturnType<typeof unconditional>) {
             ) as tf.Tensor4D,
           }),
           inputs,
-          { runtime },
+          options,
         ))
       graphs.set(key, graph)
       return (await graph.run(inputs)).output as tf.Tensor4D

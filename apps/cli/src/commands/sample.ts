@@ -109,14 +109,16 @@ Examples:
       })
     const engine = await startEngine(options.engine, { verbose: options.verbose })
     // graphs point into the files, other engines hold the weights
-    const [takeDenoiser, takeClassifier] = engine.runsGraphs
+    const [takeDenoiser, takeClassifier] = engine.runtime
       ? [openDenoiser, openClassifier]
       : [loadDenoiser, loadClassifier]
     const unet = await takeDenoiser(denoiser, signal)
     const classifier = guide && scale > 0 ? await takeClassifier(guide, signal) : undefined
     const { guideAt: at, sharpening, seed, count, clip } = options
     const batch = options.batch ?? (authorsSampling(denoiser) ? 4 : 50)
-    const steps = await engine.steps([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
+    const steps = engine.steps({
+      weights: [unet.parameters, ...(classifier ? [classifier.parameters] : [])],
+    })
     let pictures = await sampleBatches(
       {
         diffusion: plan.diffusion,

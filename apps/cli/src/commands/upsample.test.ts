@@ -2,17 +2,16 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWeights, saveNpz, type WeightTensor } from '@guided-diffusion/checkpoints'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
+import { cacheHome, failure, program, spawnedProgram, temporaryFolder } from '../../testing/program.ts'
 import { tinyNetwork, writeIdx } from '../../testing/tiny-images.ts'
 import { writeUpsampler } from '../../testing/tiny-upsampler.ts'
 
 const cwd = await temporaryFolder()
-const wasm = ['--engine', 'wasm']
 const array = async (name: string, key = 'arr_0') => (await readWeights(join(cwd, name))).tensors.get(key)
 
-async function run(line: string, start = program) {
-  const { code, stderr } = await start([...line.split(' '), ...wasm], { cwd })
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('engine: wasm') })
+async function run(line: string, start = program, engine = 'wasm') {
+  const { code, stderr } = await start([...line.split(' '), '--engine', engine], { cwd })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`engine: ${engine}`) })
 }
 
 const bytes = (shape: readonly number[]): WeightTensor => {
@@ -82,6 +81,24 @@ test('pictures of twice the size, with their labels, the same in any batch', asy
   expect((await array('c.npz'))?.data).toEqual(whole?.data.slice(0, 128))
   await run('upsample --model up.safetensors --input small.npz --steps 3 --seed 2 --out d.npz')
   expect((await array('d.npz'))?.data).not.toEqual(whole?.data)
+})
+
+test('as graphs that point into the file, one for batches of a size, within a grey level', async () => {
+  const line = 'upsample --model up.safetensors --input small.npz --steps 3 --batch 1'
+  await run(`${line} --out eager.npz`)
+  const graphs = async () => {
+    const entries = await readdir(join(cacheHome, 'guided-diffusion/graphs'), { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory())
+  }
+  const before = await graphs().catch(() => [])
+  await run(`${line} --out graphs.npz`, program, 'onnx')
+  const [eager, made] = await Promise.all(
+    ['eager.npz', 'graphs.npz'].map(async (name) => Array.from((await array(name))?.data ?? [], Number)),
+  )
+  expect(made).toHaveLength(3 * 64)
+  for (const [i, level] of (eager as number[]).entries())
+    expect(Math.abs(level - (made?.[i] as number))).toBeLessThan(2)
+  expect((await graphs()).length).toBe(before.length + 1)
 })
 
 test('DDIM, and a model by its published name', async () => {

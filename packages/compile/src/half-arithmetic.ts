@@ -1,0 +1,115 @@
+/**
+ * Arithmetic in float16, 11 bits of a number's 24, where devices gain from it: in convolutions and products of matrices,
+ * and in what only passes numbers on. What sums many numbers, divides or grows keeps float32, as do the first and the last
+ * convolution (few channels, all of the picture) and the small networks of the timestep: the reference code draws the line
+ * in nearly the same places.
+ */
+import { type Graph, type GraphNode, type Initializer, sizeOf, typeCodes, type Value } from './graph.ts'
+import { nameMaker } from './graph-names.ts'
+import { float16InRange } from './half-weights.ts'
+
+/** Computed in float16 where they are large. */
+const products = new Set(['Conv', 'ConvTranspose', 'MatMul', 'FusedMatMul'])
+
+/** Computed in float16 where all numbers that they pass on are. */
+const passing = new Set(
+  'Add Concat Expand Identity Mul Neg Pad QuickGelu Reshape Resize Sigmoid Slice Split Sub Tile Transpose'.split(
+    ' ',
+  ),
+)
+
+/** Computed in float32, with results that float16 holds: they are around 1. */
+const settling = new Set(['InstanceNormalization', 'Softmax'])
+
+/** Channels of a convolution, below which the time is that of its memory. */
+const fewestChannels = 16
+/** Numbers that the results of a product have at least, or it costs nothing. */
+const smallestResult = 4096
+
+type Width = 'float16' | 'float32'
+
+/**
+ * The graph with its large products in float16. Inputs and results stay float32.
+ *
+ * @throws WeightRangeError, when a weight is read, for numbers beyond ±65504.
+ */
+export function halfArithmetic(graph: Graph): Graph {
+  const unused = nameMaker(graph)
+  const constants = new Map(graph.initializers.map((each) => [each.value.name, each]))
+  const results = new Set(graph.outputs.map(({ name }) => name))
+  const nodes: GraphNode[] = []
+  const halves: Initializer[] = []
+  /** Each value of float32 as it is now, and what it was cast to. */
+  const current = new Map<string, Value>()
+  const cast = new Map<string, Value>()
+
+  const now = (value: Value): Value => current.get(value.name) ?? value
+
+  const inWidth = (original: Value, width: Width): Value => {
+    const value = now(original)
+    if (value.type === width) return value
+    const key = `${value.name} ${width}`
+    const found = cast.get(key)
+    if (found) return found
+    const other: Value = { ...value, name: unused(`${value.name} as ${width}`), type: width }
+    const constant = constants.get(value.name)
+    if (constant) halves.push(halved(constant, other))
+    else nodes.push(castNode(value, other))
+    cast.set(key, other)
+    return other
+  }
+
+  const widthOf = (node: GraphNode): Width => {
+    const { operator, inputs, outputs } = node
+    const numbers = carried(node)
+    if (outputs.some(({ name }) => results.has(name))) return 'float32'
+    if (products.has(operator)) return isLarge(node) ? 'float16' : 'float32'
+    if (!passing.has(operator)) return 'float32'
+    const varying = inputs.filter((value) => numbers(value) && !constants.has(value.name))
+    return varying.length > 0 && varying.every((value) => now(value).type === 'float16')
+      ? 'float16'
+      : 'float32'
+  }
+
+  for (const node of graph.nodes) {
+    const width = widthOf(node)
+    const numbers = carried(node)
+    const inputs = node.inputs.map((value) => (numbers(value) ? inWidth(value, width) : value))
+    const outputs = node.outputs.map((value) =>
+      value.type === 'float32' ? { ...value, type: width } : value,
+    )
+    nodes.push({ ...node, inputs, outputs })
+    for (const value of outputs) current.set(value.name, value)
+    if (!settling.has(node.operator)) continue
+    for (const value of node.outputs) current.set(value.name, inWidth(value, 'float16'))
+  }
+  const used = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)))
+  const initializers = [...graph.initializers, ...halves].filter(({ value }) => used.has(value.name))
+  return { ...graph, nodes, initializers }
+}
+
+/** Which inputs of a node have the width of its arithmetic: those of numbers, but for the factors of a `Resize`. */
+function carried({ operator, inputs }: GraphNode): (value: Value) => boolean {
+  return (value) =>
+    value.type === 'float32' && value.name !== '' && (operator !== 'Resize' || value === inputs[0])
+}
+
+function isLarge({ operator, inputs, outputs }: GraphNode): boolean {
+  if (sizeOf((outputs[0] as Value).shape) < smallestResult) return false
+  if (!operator.startsWith('Conv')) return true
+  const [to = 0, from = 0] = (inputs[1] as Value).shape
+  return Math.min(to, from) >= fewestChannels
+}
+
+const castNode = (value: Value, to: Value): GraphNode => ({
+  operator: 'Cast',
+  domain: '',
+  inputs: [value],
+  outputs: [to],
+  attributes: { to: typeCodes[to.type] },
+})
+
+function halved({ value, label, read }: Initializer, half: Value): Initializer {
+  const read16 = () => float16InRange(read() as Float32Array, label ?? value.name)
+  return { value: half, ...(label === undefined ? {} : { label }), read: read16 }
+}
