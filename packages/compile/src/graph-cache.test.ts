@@ -1,13 +1,17 @@
 import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import '@tensorflow/tfjs-backend-cpu'
 import type { Graph } from './graph.ts'
 import { findEntry, makeEntry } from './graph-cache.ts'
-import { onnxRuntimeNode, storedWeights } from './node.ts'
+import { type OnnxRuntimeNodeOptions, onnxProviders, onnxRuntimeNode, storedWeights } from './node.ts'
 import { trace } from './trace.ts'
+
+useSoftwareGpu()
+const webgpu = (await onnxProviders()).find(({ name }) => name === 'webgpu')
 
 const home = await mkdtemp(join(tmpdir(), 'guided-diffusion-cache-test-'))
 afterAll(() => rm(home, { recursive: true, force: true }))
@@ -27,8 +31,8 @@ const filter = (seed: number) => tf.randomNormal<tf.Rank.R4>([3, 3, 2, 16], 0, 1
 const x = () => Float32Array.from({ length: 50 }, (_, i) => Math.sin(i))
 const entries = async () => (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name))
 
-async function results(graph: Graph, cache = { folder }): Promise<Float32Array> {
-  const session = await (await onnxRuntimeNode({ threads: 1, cache })).open(graph)
+async function results(graph: Graph, options: OnnxRuntimeNodeOptions = {}): Promise<Float32Array> {
+  const session = await (await onnxRuntimeNode({ threads: 1, cache: { folder }, ...options })).open(graph)
   const y = (await session.run(new Map([['x', x()]]))).get('y') as Float32Array
   await session.dispose()
   return y.slice()
@@ -52,6 +56,15 @@ test('a graph opened from the cache computes the same, and is made once', async 
   expect(await results(graphOf(weight))).toEqual(first)
   expect(await entries()).toEqual([entry])
   expect((await stat(join(folder, entry as string, 'model.onnx'))).mtimeMs).toBe(made)
+})
+
+test.skipIf(!webgpu?.available)('each provider has an entry of its own', async () => {
+  const weight = filter(1)
+  await results(graphOf(weight))
+  for (let turn = 0; turn < 2; turn++) {
+    expectClose(await results(graphOf(weight), { provider: 'webgpu' }), expected(weight))
+    expect(await entries()).toHaveLength(2)
+  }
 })
 
 test('other weights of the same name and shape are another entry', async () => {
@@ -109,9 +122,9 @@ test('a cache that cannot be written is told of, and the graph runs', async () =
   const weight = filter(1)
   const failures: unknown[] = []
   const cache = { folder: file, onFailure: (error: unknown) => failures.push(error) }
-  expectClose(await results(graphOf(weight), cache), expected(weight))
+  expectClose(await results(graphOf(weight), { cache }), expected(weight))
   expect(failures).toHaveLength(1)
-  await expect(results(graphOf(weight), { folder: file })).rejects.toThrow('ENOTDIR')
+  await expect(results(graphOf(weight), { cache: { folder: file } })).rejects.toThrow('ENOTDIR')
 })
 
 test('weights that changed in their file are another entry, even under the old times of the file', async () => {

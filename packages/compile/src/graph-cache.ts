@@ -74,13 +74,12 @@ export async function makeEntry(
   try {
     await write(part)
     await writeFile(join(part, manifestName), JSON.stringify(await manifestOf(part)))
-    // an entry without a manifest is in the way; one with it was made meanwhile by another process, and will do
-    if (!(await findEntry(options, key))) {
+    await rename(part, entry).catch(async () => {
+      // in the way is one that another process made meanwhile, which will do, or what is left of one
+      if (await findEntry(options, key)) return
       await removeEntry(options, key)
-      await rename(part, entry).catch(async (error) => {
-        if (!(await findEntry(options, key))) throw error
-      })
-    }
+      await rename(part, entry)
+    })
   } finally {
     await rm(part, { recursive: true, force: true })
   }

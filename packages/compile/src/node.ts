@@ -37,8 +37,8 @@ export interface OnnxRuntimeNodeOptions {
   /** Folder for weights that must be written while a graph is opened. @default the system's temporary one */
   readonly folder?: string
   /**
-   * Keeps graphs on disk as the runtime has optimised them for this machine, weights included, so that they open at once
-   * the next time. Only for the CPU provider: what others make of a graph cannot be kept.
+   * Keeps graphs on disk as the runtime has optimised them for this machine and the provider, weights included, so that
+   * they open at once the next time. Programs that a graphics card makes of them are kept by its driver, or not.
    */
   readonly cache?: GraphCache
 }
@@ -135,8 +135,8 @@ const sessionOptions = ({ provider, threads, hold }: Opening): ort.InferenceSess
 })
 
 async function openGraph(library: typeof ort, graph: Graph, opening: Opening): Promise<ort.InferenceSession> {
-  const { cache, provider, folder = tmpdir() } = opening
-  if (cache && provider === 'cpu') {
+  const { cache, folder = tmpdir() } = opening
+  if (cache) {
     try {
       return await openCached(library, graph, opening, cache)
     } catch (error) {
@@ -196,6 +196,7 @@ async function openCached(
     cacheVersion,
     common,
     node,
+    opening.provider,
     await machineIdentity(),
     await graphIdentity(graph, cache.folder),
   ]
@@ -217,16 +218,14 @@ async function openCached(
       ...sessionOptions(opening),
       graphOptimizationLevel: 'disabled',
     })
-  const found = await findEntry(cache, key)
-  if (found) {
-    try {
-      return await create(found)
-    } catch {
-      // another process took it away meanwhile, or it is damaged in a way that its sizes do not show
-      await removeEntry(cache, key)
-    }
+  try {
+    return await create((await findEntry(cache, key)) ?? (await make()))
+  } catch (error) {
+    if (error instanceof WeightFileError) throw error
+    // another process took it away meanwhile, or it is damaged in a way that its sizes do not show
+    await removeEntry(cache, key)
+    return create(await make())
   }
-  return create(await make())
 }
 
 /** The graph as the runtime optimises it for this machine, and its weights as they are then used. */
