@@ -36,6 +36,8 @@ function python() {
     'install',
     '--quiet',
     '--disable-pip-version-check',
+    '--retries',
+    '1',
     'onnx==1.23.1',
     'onnxruntime==1.30.0',
     'numpy==2.4.6',
