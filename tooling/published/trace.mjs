@@ -103,7 +103,9 @@ for (let t = 1; t < diffusion.schedule.steps; t++) {
   noise.dispose()
 }
 
-const steps = await engine.steps([network.parameters, ...(classifier ? [classifier.parameters] : [])])
+const steps = engine.steps({
+  weights: [network.parameters, ...(classifier ? [classifier.parameters] : [])],
+})
 const times = []
 let last = performance.now()
 for await (const step of sample({
