@@ -1,3 +1,4 @@
+import { util } from '@tensorflow/tfjs-core'
 import { UntraceableOperationError } from '../errors.ts'
 import { type GraphBuilder, sizeOf, type Value } from '../graph.ts'
 import type { Kernel } from '../recorder.ts'
@@ -229,7 +230,8 @@ export const shapeKernels: Readonly<Record<string, Kernel>> = {
       shape.map((length) => (length < 0 ? size / known : length)),
     )
   },
-  Reverse: (graph, inputs, { dims }: { dims: number[] }) => {
+  Reverse: (graph, inputs, attrs: { dims: number | number[] }) => {
+    const dims = util.parseAxisParam(attrs.dims, [...(inputs.x as Operand).shape])
     const value = canonical(graph, viewIn(inputs))
     const list = (entry: number) => graph.integers(dims.map(() => entry))
     const steps = [list(-1), list(-(2 ** 31)), graph.integers(dims), list(-1)]
