@@ -61,7 +61,7 @@ function record(
   )
   const operands = Object.fromEntries(
     named.flatMap(([key, info]) =>
-      info ? [[key, recording.operand(info, instance.recorded(info.dataId))] as const] : [],
+      info ? [[key, recording.operand(info, instance.held(info.dataId))] as const] : [],
     ),
   )
   const made = Object.values(operands).every(({ constant }) => constant)

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { UntraceableOperationError } from './errors.ts'
 import type { ElementArray, ElementType, GraphBuilder, Origin, Value } from './graph.ts'
+import { HoldingBackend } from './holding-backend.ts'
 import { originOf } from './origin.ts'
 import { readStored, type StoredArray, storedArray } from './stored-tensor.ts'
 import { reshapeValue, shapeOf, type View, viewOf } from './view.ts'
@@ -215,32 +216,22 @@ function elements(values: tf.TypedArray, dtype: tf.DataType): ElementArray {
 }
 
 /** The backend object that TensorFlow.js sees. It holds what each tensor stands for, of one recording at a time. */
-export class RecordingBackend extends tf.KernelBackend {
+export class RecordingBackend extends HoldingBackend<Recorded> {
   recording: Recording | undefined
-  readonly #data = new Map<object, { recorded: Recorded; references: number }>()
-
-  recorded(dataId: object): Recorded | undefined {
-    return this.#data.get(dataId)?.recorded
-  }
 
   /** A tensor for what a kernel made. */
   register(recorded: Recorded): tf.TensorInfo {
-    const dataId = {}
-    this.#data.set(dataId, { recorded, references: 1 })
     const shape = recorded.kind === 'view' ? shapeOf(recorded.view) : [...recorded.constant.shape]
     const type = recorded.kind === 'view' ? recorded.view.value.type : recorded.constant.type
-    return { dataId, shape, dtype: type as tf.DataType }
+    return { dataId: this.hold(recorded), shape, dtype: type as tf.DataType }
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const dataId = {}
-    const recorded = (this.recording as Recording).written(values, shape, dtype)
-    this.#data.set(dataId, { recorded, references: 1 })
-    return dataId
+    return this.hold((this.recording as Recording).written(values, shape, dtype))
   }
 
   override readSync(dataId: object): tf.BackendValues {
-    const recorded = this.recorded(dataId)
+    const recorded = this.held(dataId)
     if (recorded?.kind === 'constant') return recorded.constant.read() as tf.BackendValues
     throw new UntraceableOperationError({
       operation: `Reading a tensor (data, dataSync, array, print)${calledAt()}`,
@@ -251,44 +242,6 @@ export class RecordingBackend extends tf.KernelBackend {
 
   override read(dataId: object): Promise<tf.BackendValues> {
     return new Promise((resolve) => resolve(this.readSync(dataId)))
-  }
-
-  override disposeData(dataId: object, force = false): boolean {
-    const entry = this.#data.get(dataId)
-    if (!entry) return true
-    entry.references--
-    if (!force && entry.references > 0) return false
-    this.#data.delete(dataId)
-    return true
-  }
-
-  override incRef(dataId: object): void {
-    const entry = this.#data.get(dataId)
-    if (entry) entry.references++
-  }
-
-  override refCount(dataId: object): number {
-    return this.#data.get(dataId)?.references ?? 0
-  }
-
-  override numDataIds(): number {
-    return this.#data.size
-  }
-
-  override floatPrecision(): 16 | 32 {
-    return 32
-  }
-
-  override epsilon(): number {
-    return 1e-7
-  }
-
-  override memory() {
-    return { unreliable: true }
-  }
-
-  override dispose(): void {
-    this.#data.clear()
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tensors whose numbers lie in a file, or anywhere else, until something computes with them. */
 import * as tf from '@tensorflow/tfjs-core'
 import type { ElementArray, SourceArray } from './graph.ts'
+import { HoldingBackend } from './holding-backend.ts'
 import { permute } from './permute.ts'
 
 /** What a tensor's numbers are: an array whose axes come in the given order; axes of length 1 do not matter. */
@@ -21,63 +22,14 @@ export function readStored({ array, shape, order }: StoredArray): ElementArray {
 
 const backendName = 'guided-diffusion-stored'
 
-/** Holds tensors and computes nothing. TensorFlow.js moves a tensor from it to the backend that computes. */
-class StoringBackend extends tf.KernelBackend {
-  readonly #data = new Map<object, { stored: StoredArray; references: number }>()
-
-  stored(dataId: object): StoredArray | undefined {
-    return this.#data.get(dataId)?.stored
-  }
-
-  hold(stored: StoredArray): object {
-    const dataId = {}
-    this.#data.set(dataId, { stored, references: 1 })
-    return dataId
-  }
-
+/** TensorFlow.js moves a tensor from it to the backend that computes. */
+class StoringBackend extends HoldingBackend<StoredArray> {
   override readSync(dataId: object): tf.BackendValues {
-    return readStored(this.stored(dataId) as StoredArray) as Float32Array
+    return readStored(this.held(dataId) as StoredArray) as Float32Array
   }
 
   override async read(dataId: object): Promise<tf.BackendValues> {
     return this.readSync(dataId)
-  }
-
-  override disposeData(dataId: object, force = false): boolean {
-    const entry = this.#data.get(dataId)
-    if (!entry) return true
-    entry.references--
-    if (!force && entry.references > 0) return false
-    return this.#data.delete(dataId)
-  }
-
-  override incRef(dataId: object): void {
-    const entry = this.#data.get(dataId)
-    if (entry) entry.references++
-  }
-
-  override refCount(dataId: object): number {
-    return this.#data.get(dataId)?.references ?? 0
-  }
-
-  override numDataIds(): number {
-    return this.#data.size
-  }
-
-  override memory() {
-    return { unreliable: true }
-  }
-
-  override floatPrecision(): 16 | 32 {
-    return 32
-  }
-
-  override epsilon(): number {
-    return 1e-7
-  }
-
-  override dispose(): void {
-    this.#data.clear()
   }
 }
 
@@ -98,5 +50,5 @@ export function storedTensor(stored: StoredArray, shape: readonly number[]): tf.
 
 /** What a tensor's numbers are, if they are not on a backend that computes. */
 export function storedArray(dataId: object): StoredArray | undefined {
-  return backend.stored(dataId)
+  return backend.held(dataId)
 }

@@ -83,7 +83,7 @@ export function record(
       )
       const results = Object.entries(fn(tensors)).map(([name, tensor]) => {
         if (tensor.isDisposed) throw new DisposedResultError({ result: name })
-        const operand = recording.operand(tensor, backend.recorded(tensor.dataId as object))
+        const operand = recording.operand(tensor, backend.held(tensor.dataId as object))
         return [name, canonical(builder, operand.view)] as const
       })
       graph = withNumbers(builder.finish(new Map(results)))
