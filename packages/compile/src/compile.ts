@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core'
+import { UnknownResultError } from './errors.ts'
 import { type CompiledFunction, compiledFunction, type GraphRuntime } from './session.ts'
 import { type TensorSpec, type Tensors, type TraceOptions, trace } from './trace.ts'
 
@@ -17,7 +18,7 @@ export interface CompileOptions extends TraceOptions {
 /**
  * Traces a function and makes it ready to run.
  *
- * @throws UntraceableOperationError, RuntimeUnavailableError
+ * @throws UntraceableOperationError, RuntimeUnavailableError, UnknownResultError
  * @example
  * const compiled = await compile(({ x }) => ({ y: tf.softmax(x) }), { x: { shape: [8, 10], dtype: 'float32' } }, {
  *   runtime: await onnxRuntimeNode(),
@@ -30,6 +31,8 @@ export async function compile(
   { runtime, hold = [], ...options }: CompileOptions,
 ): Promise<CompiledFunction> {
   const graph = trace(fn, inputs, options)
+  const unknown = hold.find((name) => !graph.outputNames.includes(name))
+  if (unknown !== undefined) throw new UnknownResultError({ result: unknown, results: graph.outputNames })
   const held = graph.outputs.filter((_, i) => hold.includes(graph.outputNames[i] as string))
   return compiledFunction(graph, await runtime.open(graph, { hold: held.map(({ name }) => name) }))
 }

@@ -52,13 +52,19 @@ export function compiledSteps(options: CompiledStepsOptions): CompiledSteps {
   const traced = new WeakMap<SteppedFunction, Map<string, { key: string }>>()
   const ready = new Map<string, Promise<CompiledFunction>>()
 
-  const prepare = async (key: string, graph: Graph, hold: readonly string[]): Promise<CompiledFunction> => {
+  /** A graph that is ready; the last that goes now. */
+  const take = (key: string): Promise<CompiledFunction> | undefined => {
     const found = ready.get(key)
     if (found) {
       ready.delete(key)
       ready.set(key, found)
-      return found
     }
+    return found
+  }
+
+  const prepare = async (key: string, graph: Graph, hold: readonly string[]): Promise<CompiledFunction> => {
+    const found = take(key)
+    if (found) return found
     for (const [oldest, compiled] of ready) {
       if (ready.size < keep) break
       ready.delete(oldest)
@@ -81,7 +87,7 @@ export function compiledSteps(options: CompiledStepsOptions): CompiledSteps {
     const keys = traced.get(step) ?? new Map<string, { key: string }>()
     traced.set(step, keys)
     const known = keys.get(shapes)
-    const compiled = known && (await ready.get(known.key))
+    const compiled = known && (await take(known.key))
     if (compiled) return compiled.run(inputs)
     let result = record(step, own, { weights: names, numbers: 'constants', data })
     if (step.varies()) result = record(step, own, { weights: names, numbers: 'inputs', data })

@@ -2,14 +2,95 @@ import { startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { compile } from './compile.ts'
-import type { CompiledFunction, GraphRuntime } from './index.ts'
+import { deviceTensor } from './device-tensor.ts'
+import { HeldArray, type RuntimeTensor } from './held-array.ts'
+import type { CompiledFunction, DeviceArray, GraphRuntime } from './index.ts'
 import { onnxProviders, onnxRuntimeNode } from './node.ts'
 
 const noSoftware = useSoftwareGpu()
 const webgpu = (await onnxProviders()).find(({ name }) => name === 'webgpu')
 const unavailable = webgpu?.available === false ? (noSoftware ?? webgpu.reason) : undefined
+
+await startBackend([cpu()])
+
+/** Numbers on a device that counts. */
+function counted(values: number[]) {
+  const calls = { reads: 0, disposals: 0 }
+  let answer: (() => void) | undefined
+  const array: DeviceArray = {
+    read: async () => {
+      calls.reads++
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      return Float32Array.from(values)
+    },
+    dispose: () => void calls.disposals++,
+  }
+  return { array, calls, answer: () => answer?.() }
+}
+
+describe('a tensor of numbers on a device', () => {
+  test('is freed once, with the last tensor that shares them', () => {
+    const { array, calls } = counted([1, 2])
+    const tensor = deviceTensor(array, [2], 'float32')
+    const others = [tf.clone(tensor), tf.reshape(tensor, [2, 1]), tf.cast(tensor, 'float32')]
+    tensor.dispose()
+    others.pop()?.dispose()
+    others.pop()?.dispose()
+    expect(calls.disposals).toBe(0)
+    others.pop()?.dispose()
+    expect(calls).toEqual({ reads: 0, disposals: 1 })
+  })
+
+  test('moves to the running backend when something computes with it', async () => {
+    const { array, calls, answer } = counted([1, 2])
+    const tensor = deviceTensor(array, [2], 'float32')
+    const clone = tf.clone(tensor)
+    const read = tensor.data()
+    answer()
+    await read
+    expect([...tf.mul(tensor, 3).dataSync()]).toEqual([3, 6])
+    expect(calls).toEqual({ reads: 1, disposals: 1 })
+    tensor.dispose()
+    expect([...clone.dataSync()]).toEqual([1, 2])
+    clone.dispose()
+    expect(calls.disposals).toBe(1)
+  })
+})
+
+describe('an array that a session holds', () => {
+  const value = { name: 'y', type: 'float32', shape: [2] } as const
+  const tensor = () => ({ location: 'gpu-buffer', dims: [2], data: undefined, dispose: vi.fn() })
+
+  test('is read once, freed after that, and then away from its session', async () => {
+    const live = new Set<HeldArray<RuntimeTensor>>()
+    let answer: (values: Float32Array) => void = () => {}
+    const download = vi.fn(() => new Promise<Float32Array>((resolve) => (answer = resolve)))
+    const held = tensor()
+    const array = new HeldArray<RuntimeTensor>(held, value, { download, live })
+    const reads = [array.read(), array.read()]
+    array.dispose()
+    expect([held.dispose.mock.calls.length, live.size]).toEqual([0, 1])
+    answer(Float32Array.of(1, 2))
+    expect((await Promise.all(reads)).map((each) => [...each])).toEqual([
+      [1, 2],
+      [1, 2],
+    ])
+    await array.leave()
+    expect([download.mock.calls.length, held.dispose.mock.calls.length, live.size]).toEqual([1, 1, 0])
+  })
+
+  test('may be read again where that failed', async () => {
+    const answers = [Promise.reject(new Error('lost')), Promise.resolve(Float32Array.of(3))]
+    const download = () => answers.shift() as Promise<Float32Array>
+    const array = new HeldArray<RuntimeTensor>(tensor(), value, { download, live: new Set() })
+    await expect(array.read()).rejects.toThrow('lost')
+    expect([...(await array.read())]).toEqual([3])
+  })
+})
 
 const shape = [2, 3]
 const doubled = ({ x }: Record<string, tf.Tensor>) => ({

@@ -18,8 +18,8 @@ export function onnx(options: OnnxRuntimeNodeOptions = {}) {
         ? packages
         : `a graphics card with a driver for Vulkan, Metal or Direct3D 12, and ${packages}`,
     async start() {
-      const { description } = await onnxRuntimeNode(options)
       if (provider !== 'cpu') await requireProvider(provider)
+      const { description } = await onnxRuntimeNode(options)
       try {
         await import('@tensorflow/tfjs-backend-cpu')
       } catch (cause) {

@@ -59,6 +59,18 @@ export class DisposedResultError extends Error {
   }
 }
 
+/** A result is to be held that the function does not have. */
+export class UnknownResultError extends Error {
+  override readonly name = 'UnknownResultError'
+  readonly result: string
+  readonly advice = 'Name results as the traced function does.'
+
+  constructor(facts: { result: string; results: readonly string[] }) {
+    super(`There is no result ${facts.result} to hold, only ${facts.results.join(', ')}.`)
+    this.result = facts.result
+  }
+}
+
 /** A file of weights is not what a graph needs. */
 export class WeightFileError extends Error {
   override readonly name = 'WeightFileError'

@@ -78,7 +78,9 @@ export async function makeEntry(
       // in the way is one that another process made meanwhile, which will do, or what is left of one
       if (await findEntry(options, key)) return
       await removeEntry(options, key)
-      await rename(part, entry)
+      await rename(part, entry).catch(async (error) => {
+        if (!(await findEntry(options, key))) throw error
+      })
     })
   } finally {
     await rm(part, { recursive: true, force: true })

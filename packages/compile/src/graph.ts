@@ -67,6 +67,8 @@ export interface Initializer {
   readonly label?: string | undefined
   /** The array that it has the numbers of, if they are only in another order. */
   readonly origin?: Origin | undefined
+  /** Whether it is a filter turned by half a turn: that of a convolution's gradient. */
+  readonly turned?: boolean | undefined
   readonly read: () => ElementArray
 }
 
@@ -149,14 +151,15 @@ export class GraphBuilder {
       readonly shape: readonly number[]
       readonly label?: string | undefined
       readonly origin?: Origin | undefined
+      readonly turned?: boolean
     },
     read: () => ElementArray,
   ): Value {
     const found = this.#initializers.get(key)
     if (found) return found.value
-    const { type, shape, label, origin } = value
+    const { type, shape, label, origin, turned } = value
     const made: Value = { name: this.#unique('constant'), type, shape }
-    const initializer = { value: made, label, origin, read }
+    const initializer = { value: made, label, origin, turned, read }
     this.#initializers.set(key, initializer)
     this.#constants.set(made.name, initializer)
     return made

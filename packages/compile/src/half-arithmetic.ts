@@ -1,15 +1,15 @@
 /**
  * Arithmetic in float16, 11 bits of a number's 24, where devices gain from it: in convolutions and products of matrices,
- * and in what only passes numbers on. What sums many numbers, divides or grows keeps float32, as do the first and the last
- * convolution (few channels, all of the picture) and the small networks of the timestep: the reference code draws the line
- * in nearly the same places.
+ * and in what only passes numbers on. What sums many numbers, divides or squares keeps float32, as do the last convolution,
+ * whose result is the picture, and the small networks of the timestep: the reference code draws the line in the same places.
+ * Gradients keep float32 as well, since float16 ends below at 6e-8, where those of many pixels lie.
  */
-import { type Graph, type GraphNode, type Initializer, sizeOf, typeCodes, type Value } from './graph.ts'
+import { type Graph, type GraphNode, type Initializer, typeCodes, type Value } from './graph.ts'
 import { nameMaker } from './graph-names.ts'
 import { float16InRange } from './half-weights.ts'
 
-/** Computed in float16 where they are large. */
-const products = new Set(['Conv', 'ConvTranspose', 'MatMul', 'FusedMatMul'])
+/** Computed in float16 where all their factors are, but for weights. */
+const products = new Set(['MatMul', 'FusedMatMul'])
 
 /** Computed in float16 where all numbers that they pass on are. */
 const passing = new Set(
@@ -21,10 +21,11 @@ const passing = new Set(
 /** Computed in float32, with results that float16 holds: they are around 1. */
 const settling = new Set(['InstanceNormalization', 'Softmax'])
 
-/** Channels of a convolution, below which the time is that of its memory. */
+/** A convolution to fewer channels is the last: its time is that of its memory. */
 const fewestChannels = 16
-/** Numbers that the results of a product have at least, or it costs nothing. */
-const smallestResult = 4096
+
+/** What float16 holds with all of its bits, but for 0. */
+const [least, most] = [2 ** -14, 65504]
 
 type Width = 'float16' | 'float32'
 
@@ -63,12 +64,15 @@ export function halfArithmetic(graph: Graph): Graph {
     const { operator, inputs, outputs } = node
     const numbers = carried(node)
     if (outputs.some(({ name }) => results.has(name))) return 'float32'
-    if (products.has(operator)) return isLarge(node) ? 'float16' : 'float32'
-    if (!passing.has(operator)) return 'float32'
-    const varying = inputs.filter((value) => numbers(value) && !constants.has(value.name))
-    return varying.length > 0 && varying.every((value) => now(value).type === 'float16')
-      ? 'float16'
-      : 'float32'
+    if (operator === 'Conv') return convolutionWidth(inputs[1] as Value, constants)
+    if (!products.has(operator) && !passing.has(operator)) return 'float32'
+    // a square may be beyond the range
+    if (operator === 'Mul' && inputs[0]?.name === inputs[1]?.name) return 'float32'
+    const given = inputs.filter(numbers)
+    const varying = given.filter(({ name }) => !constants.has(name))
+    const fixed = given.flatMap(({ name }) => constants.get(name) ?? [])
+    const all = varying.length > 0 && varying.every((value) => now(value).type === 'float16')
+    return all && fixed.every(fits) ? 'float16' : 'float32'
   }
 
   for (const node of graph.nodes) {
@@ -94,11 +98,15 @@ function carried({ operator, inputs }: GraphNode): (value: Value) => boolean {
     value.type === 'float32' && value.name !== '' && (operator !== 'Resize' || value === inputs[0])
 }
 
-function isLarge({ operator, inputs, outputs }: GraphNode): boolean {
-  if (sizeOf((outputs[0] as Value).shape) < smallestResult) return false
-  if (!operator.startsWith('Conv')) return true
-  const [to = 0, from = 0] = (inputs[1] as Value).shape
-  return Math.min(to, from) >= fewestChannels
+function convolutionWidth(filter: Value, constants: ReadonlyMap<string, Initializer>): Width {
+  const constant = constants.get(filter.name)
+  return !constant || constant.turned || (filter.shape[0] as number) < fewestChannels ? 'float32' : 'float16'
+}
+
+/** Whether float16 will do for a constant. That of a weight is looked at when it is read. */
+function fits({ label, read }: Initializer): boolean {
+  if (label !== undefined) return true
+  return (read() as Float32Array).every((v) => v === 0 || (Math.abs(v) >= least && Math.abs(v) <= most))
 }
 
 const castNode = (value: Value, to: Value): GraphNode => ({

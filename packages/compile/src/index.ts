@@ -12,6 +12,7 @@ export {
   ModelTooLargeError,
   NonstandardOperatorError,
   RuntimeUnavailableError,
+  UnknownResultError,
   UntraceableOperationError,
   WeightFileError,
   WeightRangeError,

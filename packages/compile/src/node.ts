@@ -7,14 +7,15 @@ import type * as ort from 'onnxruntime-node'
 import { downloadGraph } from './download-graph.ts'
 import { RuntimeUnavailableError, WeightFileError } from './errors.ts'
 import { type Graph, GraphBuilder, type Initializer } from './graph.ts'
-import { findEntry, type GraphCacheOptions, makeEntry, modelName, removeEntry } from './graph-cache.ts'
+import { findEntry, type GraphCacheOptions, makeEntry, modelName } from './graph-cache.ts'
 import { digest, fileState, filesOf, graphIdentity } from './graph-identity.ts'
 import { halfArithmetic } from './half-arithmetic.ts'
+import type { Download } from './held-array.ts'
 import { machineIdentity } from './machine-identity.ts'
 import { placeConstants } from './model-files.ts'
 import { narrowSplits } from './narrow-splits.ts'
 import { onnxModel } from './onnx-file.ts'
-import { type Download, heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import { heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
 import type { GraphRuntime, SessionArray } from './session.ts'
 
 export type { GraphCacheOptions } from './graph-cache.ts'
@@ -76,31 +77,47 @@ async function requireFloat16(library: typeof ort): Promise<void> {
   const builder = new GraphBuilder()
   const x = builder.input('x', 'float16', [2])
   const graph = builder.finish(new Map([['y', builder.node('Add', [x, x], { shape: [2] })]]))
+  const session = await smallSession(library, graph)
   try {
-    const session = await library.InferenceSession.create(Buffer.concat(onnxModel(graph)), {
-      executionProviders: ['webgpu'],
-      logSeverityLevel: 4,
-    })
     await session.run({ x: new library.Tensor('float16', Uint16Array.of(1, 2), [2]) })
-    await session.release()
   } catch (cause) {
     throw new RuntimeUnavailableError({
       reason: `the device does not compute in float16 (${(cause as Error).message})`,
       advice: "Leave dtype out, or give 'float32'.",
       cause,
     })
+  } finally {
+    await session.release()
   }
 }
 
-/** The library cannot read what lies on the device, but a graph can, and sessions share the device. */
+/** A session of a graph without weights on WebGPU. */
+async function smallSession(library: typeof ort, graph: Graph): Promise<ort.InferenceSession> {
+  try {
+    return await library.InferenceSession.create(Buffer.concat(onnxModel(graph)), {
+      executionProviders: ['webgpu'],
+      logSeverityLevel: 4,
+    })
+  } catch (cause) {
+    throw new RuntimeUnavailableError({
+      reason: `WebGPU does not start (${(cause as Error).message})`,
+      advice: "Install the driver of the graphics card, or take provider: 'cpu'.",
+      cause,
+    })
+  }
+}
+
+/**
+ * The library cannot read what lies on the device, but a graph can, and sessions share the device. Graphs that read are
+ * small, and stay.
+ */
 function downloads(library: typeof ort): Download<ort.Tensor> {
   const sessions = new Map<string, Promise<ort.InferenceSession>>()
   return async (tensor, value) => {
     const key = `${value.type} ${value.shape}`
-    const model = () => Buffer.concat(onnxModel(downloadGraph(value)))
-    const found =
-      sessions.get(key) ?? library.InferenceSession.create(model(), { executionProviders: ['webgpu'] })
+    const found = sessions.get(key) ?? smallSession(library, downloadGraph(value))
     sessions.set(key, found)
+    found.catch(() => sessions.delete(key))
     const { read } = await (await found).run({ held: tensor })
     return read?.data as SessionArray
   }
@@ -221,9 +238,8 @@ async function openCached(
   try {
     return await create((await findEntry(cache, key)) ?? (await make()))
   } catch (error) {
-    if (error instanceof WeightFileError) throw error
-    // another process took it away meanwhile, or it is damaged in a way that its sizes do not show
-    await removeEntry(cache, key)
+    // another process took it away meanwhile, or it is no fault of the entry
+    if (error instanceof WeightFileError || (await findEntry(cache, key))) throw error
     return create(await make())
   }
 }

@@ -1,14 +1,7 @@
 /** What ONNX Runtime's packages for Node and for browsers have in common, as this package uses it. */
 import type { ElementType, Graph, Value } from './graph.ts'
-import type { DeviceArray, GraphSession, SessionArray, SessionValue } from './session.ts'
-
-/** A tensor of the runtime. */
-export interface RuntimeTensor {
-  readonly location: string
-  /** Only where the location is the processor's memory. */
-  readonly data: unknown
-  dispose(): void
-}
+import { type Download, HeldArray, type RuntimeTensor } from './held-array.ts'
+import type { GraphSession, SessionArray, SessionValue } from './session.ts'
 
 /** `Tensor` of the library. */
 type TensorClass<T> = new (type: 'float32', data: Float32Array, shape: readonly number[]) => T
@@ -18,30 +11,6 @@ interface RuntimeSession<T> {
   release(): Promise<void>
 }
 
-/** What brings numbers back that lie on a runtime's device. One for all sessions that share the device. */
-export type Download<T> = (tensor: T, value: Value) => Promise<SessionArray>
-
-/** Numbers on the device. */
-class HeldArray<T extends RuntimeTensor> implements DeviceArray {
-  readonly tensor: T
-  readonly download: Download<T>
-  readonly #value: Value
-
-  constructor(tensor: T, value: Value, download: Download<T>) {
-    this.tensor = tensor
-    this.download = download
-    this.#value = value
-  }
-
-  read(): Promise<SessionArray> {
-    return this.download(this.tensor, this.#value)
-  }
-
-  dispose(): void {
-    this.tensor.dispose()
-  }
-}
-
 /** A session of the runtime that runs a graph. @param download of tensors that the session was told to leave where they are. */
 export function runtimeSession<T extends RuntimeTensor>(
   Tensor: TensorClass<T>,
@@ -49,16 +18,19 @@ export function runtimeSession<T extends RuntimeTensor>(
   { inputs, outputs }: Graph,
   download?: Download<T>,
 ): GraphSession {
+  const live = new Set<HeldArray<T>>()
   const feed = async ({ type, shape }: Value, given: SessionValue): Promise<T> => {
-    if (given instanceof HeldArray && given.download === download) return given.tensor
+    const tensor = given instanceof HeldArray && given.download === download ? (given.tensor as T) : undefined
+    if (tensor && String(tensor.dims) === String(shape)) return tensor
     const array = 'read' in given ? await given.read() : given
     return new Tensor(tensorType(type), array as Float32Array, [...shape])
   }
   const result = (value: Value, tensor: T): SessionValue =>
     download && tensor.location !== 'cpu'
-      ? new HeldArray(tensor, value, download)
+      ? new HeldArray(tensor, value, { download, live })
       : (tensor.data as SessionArray)
   return {
+    takesDeviceArrays: true,
     run: async (arrays) => {
       const feeds: Record<string, T> = {}
       for (const value of inputs)
@@ -66,7 +38,11 @@ export function runtimeSession<T extends RuntimeTensor>(
       const results = await session.run(feeds)
       return new Map(outputs.map((value) => [value.name, result(value, results[value.name] as T)]))
     },
-    dispose: () => session.release(),
+    dispose: async () => {
+      // what is still in use outlives the session in the processor's memory
+      await Promise.all([...live].map((array) => array.leave()))
+      await session.release()
+    },
   }
 }
 

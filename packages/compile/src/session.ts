@@ -18,7 +18,9 @@ export type SessionValue = SessionArray | DeviceArray
 
 /** Runs one graph. */
 export interface GraphSession {
-  /** Inputs and outputs by name, as the graph has them. Inputs are lent, results are the caller's. */
+  /** Whether inputs may lie with a runtime; else they are read before. */
+  readonly takesDeviceArrays?: boolean
+  /** Inputs and outputs by name, as the graph has them. Inputs are lent, results are the caller's and outlive the session. */
   run(inputs: ReadonlyMap<string, SessionValue>): Promise<ReadonlyMap<string, SessionValue>>
   dispose(): Promise<void>
 }
@@ -40,7 +42,7 @@ export interface GraphRuntime {
 export interface CompiledFunction {
   readonly graph: Graph
   /**
-   * Inputs are lent, results are yours. On the current backend.
+   * Inputs are lent, results are yours: on the current backend, or where the graph leaves them, see `hold` of `compile`.
    *
    * @param numbers inputs that are given as they are.
    *
@@ -60,7 +62,7 @@ export function compiledFunction(graph: Graph, session: GraphSession): CompiledF
       const feeds = new Map<string, SessionValue>()
       for (const value of graph.inputs) {
         const given = numbers?.get(value.name) as SessionArray | undefined
-        feeds.set(value.name, given ?? (await read(value, inputs[value.name])))
+        feeds.set(value.name, given ?? (await read(value, inputs[value.name], session)))
       }
       const results = await session.run(feeds)
       return Object.fromEntries(
@@ -78,7 +80,11 @@ function tensorOf(value: SessionValue, shape: readonly number[], dtype: tf.DataT
   return 'read' in value ? deviceTensor(value, shape, dtype) : tf.tensor(value, [...shape], dtype)
 }
 
-async function read(value: Value, tensor: tf.Tensor | undefined): Promise<SessionValue> {
+async function read(
+  value: Value,
+  tensor: tf.Tensor | undefined,
+  { takesDeviceArrays }: GraphSession,
+): Promise<SessionValue> {
   const { name, shape, type } = value
   const fits =
     tensor &&
@@ -93,5 +99,6 @@ async function read(value: Value, tensor: tf.Tensor | undefined): Promise<Sessio
       advice: 'A graph runs with the shapes that it was traced for; compile it again for others.',
     })
   }
-  return deviceArrayOf(tensor) ?? ((await tensor.data()) as SessionArray)
+  const onDevice = takesDeviceArrays ? deviceArrayOf(tensor) : undefined
+  return onDevice ?? ((await tensor.data()) as SessionArray)
 }

@@ -3,9 +3,10 @@ import type * as ort from 'onnxruntime-web'
 import { RuntimeUnavailableError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { halfArithmetic } from './half-arithmetic.ts'
+import type { Download } from './held-array.ts'
 import { narrowSplits } from './narrow-splits.ts'
 import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
-import { type Download, heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import { heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
 import type { GraphRuntime, SessionArray } from './session.ts'
 
 export interface OnnxRuntimeWebOptions {

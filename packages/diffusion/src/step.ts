@@ -29,7 +29,7 @@ export interface StepFunction {
   readonly varies: () => boolean
 }
 
-/** Runs steps. Inputs are lent, results are the caller's, on the current backend. */
+/** Runs steps. Inputs are lent, results are the caller's; they may lie where they were made until they are read. */
 export type StepExecutor = (step: StepFunction, inputs: NamedTensors) => Promise<NamedTensors>
 
 /** What a step is told in numbers. */

@@ -11,8 +11,10 @@ export function turnedFilter(graph: GraphBuilder, filter: Operand): Value {
   if (constant) {
     const { label, read } = constant
     const name = label && `${label}.turned`
-    return graph.initializer(`${weight.name} turned`, { type: weight.type, shape, label: name }, () =>
-      turn(read(), height * width),
+    return graph.initializer(
+      `${weight.name} turned`,
+      { type: weight.type, shape, label: name, turned: true },
+      () => turn(read(), height * width),
     )
   }
   const list = (entry: number) => graph.integers([entry, entry])
