@@ -77,10 +77,10 @@ describe('which operations', () => {
   test('not gradients', () => {
     const half = halfArithmetic(
       traced((x) => ({
-        y: tf.grad((x: tf.Tensor) => tf.sum(convolve(tf.sigmoid(convolve(x, first)), middle)))(x),
+        y: tf.grad((x: tf.Tensor) => tf.sum(tf.square(convolve(tf.sigmoid(convolve(x, first)), middle))))(x),
       })),
     )
-    expect(typesIn(half, 'Conv')).toEqual([['float16'], ['float32']])
+    expect(typesIn(half, 'Conv')).toEqual([['float16'], ['float16'], ['float32'], ['float32']])
     expect(typesIn(half, 'Mul').at(-1)).toEqual(['float32'])
   })
 })
