@@ -6,7 +6,7 @@ import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { countParameters, createUNet } from '@guided-diffusion/models'
 import { cosineSchedule, respace } from '@guided-diffusion/schedules'
 import * as tf from '@tensorflow/tfjs-core'
-import { classes, classifierTrunk, denoiserTrunk, inPyTorch } from './networks.mjs'
+import { classes, classifierTrunk, denoiserConfig, denoiserTrunk, inPyTorch } from './networks.mjs'
 
 const count = 100
 const scale = 4
@@ -31,7 +31,7 @@ export const fashionMnistGuided = {
     classifier: inPyTorch(classifierTrunk),
   },
   async start() {
-    const denoiser = createUNet({ ...denoiserTrunk, outChannels: 2, classes, nullClass: true }, { seed: 1 })
+    const denoiser = createUNet(denoiserConfig, { seed: 1 })
     const classifier = createClassifier({ ...classifierTrunk, classes, pool: 'attention' }, { seed: 2 })
     const { size, inChannels } = denoiserTrunk
     const steps = compiledSteps({

@@ -11,6 +11,7 @@ export const denoiserTrunk = {
   attention: [14, 7],
   headChannels: 32,
 }
+export const denoiserConfig = { ...denoiserTrunk, outChannels: 2, classes, nullClass: true }
 export const classifierTrunk = { ...denoiserTrunk, multipliers: [1, 2, 2] }
 
 /** The same configuration in the names of `pytorch/adm.py`. */
@@ -21,6 +22,14 @@ export const inPyTorch = ({ size, channels, multipliers, blocks, attention, head
   blocks,
   attention,
   head_width: headChannels,
+})
+
+/** A whole UNet in those names. */
+export const unetInPyTorch = (config) => ({
+  ...inPyTorch(config),
+  channels: config.inChannels,
+  out_channels: config.outChannels,
+  labels: config.classes + (config.nullClass ? 1 : 0),
 })
 
 /** Pixels in [−1, 1]: what a picture shows does not change how long a step takes. */

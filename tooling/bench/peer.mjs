@@ -3,17 +3,26 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Starts the PyTorch side of a case and asks it for times; `pytorch/serve.py` has the dialogue.
+ * Another side of a case, in a process of its own.
  *
- * @param {string} python
- * @param {string} script
- * @param {object} config
- * @returns {Promise<{ facts?: any, reason?: string, run?: (units: number) => Promise<{ seconds: number, memory: number }>, end(): void }>}
- *   `reason` where Python or PyTorch is missing; `memory` is the peak of the process so far, in bytes.
+ * @typedef {object} Peer
+ * @property {any} [facts]
+ * @property {string} [reason] Why it does not run here.
+ * @property {(units: number) => Promise<{ seconds: number, memory: number }>} [run] `memory` is the peak of the process so far, in bytes.
+ * @property {() => void | Promise<void>} end
  */
-export async function startPeer(python, script, config) {
-  const path = fileURLToPath(new URL(`./pytorch/${script}`, import.meta.url))
-  const child = spawn(python, [path], {
+
+/**
+ * Starts a script in Python, or in Node where its name ends so, and asks it for times; `pytorch/serve.py` has the dialogue.
+ *
+ * @param {string} command The interpreter.
+ * @param {string} script Its place beside this file.
+ * @param {object} config
+ * @returns {Promise<Peer>} `reason` where the interpreter, or a library that the script needs, is missing.
+ */
+export async function startPeer(command, script, config) {
+  const path = fileURLToPath(new URL(script, import.meta.url))
+  const child = spawn(command, [path], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
   })
@@ -24,7 +33,7 @@ export async function startPeer(python, script, config) {
   child.stdin.on('error', () => {})
   const failed = new Promise((resolve) => {
     child.on('error', (error) => resolve(error.message))
-    child.on('exit', () => resolve(errors.trim().split('\n').at(-1) || `${python} ended`))
+    child.on('close', () => resolve(lastError(errors) ?? `${command} ended`))
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const ask = async (question) => {
@@ -44,4 +53,10 @@ export async function startPeer(python, script, config) {
       return { seconds, memory }
     },
   }
+}
+
+/** The line that says what went wrong: Python's last, or the one under Node's picture of the place. */
+function lastError(text) {
+  const lines = text.trim().split('\n').filter(Boolean)
+  return lines.findLast((line) => /^\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1)
 }

@@ -2,7 +2,7 @@ import { createDiffusion } from '@guided-diffusion/diffusion'
 import { countParameters, createUNet } from '@guided-diffusion/models'
 import { cosineSchedule } from '@guided-diffusion/schedules'
 import { adamw, trainDenoiser } from '@guided-diffusion/training'
-import { classes, denoiserTrunk, inPyTorch, pictures } from './networks.mjs'
+import { classes, denoiserConfig, denoiserTrunk, inPyTorch, pictures } from './networks.mjs'
 
 const batch = 64
 const logEvery = 20
@@ -19,7 +19,7 @@ export const trainingStep = {
   engine: 'tensorflow',
   config: { batch, classes, log_every: logEvery, network: inPyTorch(denoiserTrunk) },
   async start() {
-    const denoiser = createUNet({ ...denoiserTrunk, outChannels: 2, classes, nullClass: true }, { seed: 1 })
+    const denoiser = createUNet(denoiserConfig, { seed: 1 })
     const steps = trainDenoiser({
       diffusion: createDiffusion({
         schedule: cosineSchedule({ steps: 1000 }),

@@ -1,4 +1,4 @@
-"""The published 64x64 networks: one pass, the classifier's gradient, or a guided DDIM step. See serve.py."""
+"""The published 64x64 networks: the gradient of the classifier, or a guided DDIM step. See serve.py."""
 
 import torch
 from adm import Classifier, UNet, parameters
@@ -10,14 +10,13 @@ def main(config):
     kind = config['kind']
     facts = {}
     t, y = torch.tensor([500]), torch.tensor([207])
-    if kind != 'gradient':
+    if kind == 'step':
         denoiser = UNet(**config['denoiser']).eval()
         facts['parameters'] = parameters(denoiser)
-    if kind != 'forward':
-        classifier = Classifier(**config['classifier']).eval()
-        for weight in classifier.parameters():
-            weight.requires_grad_(False)
-        facts['classifierParameters' if kind == 'step' else 'parameters'] = parameters(classifier)
+    classifier = Classifier(**config['classifier']).eval()
+    for weight in classifier.parameters():
+        weight.requires_grad_(False)
+    facts['classifierParameters' if kind == 'step' else 'parameters'] = parameters(classifier)
 
     def forward(x):
         with torch.no_grad():
@@ -35,7 +34,7 @@ def main(config):
         x_start = (x - (1 - cumprod).sqrt() * epsilon) / cumprod.sqrt()
         return before.sqrt() * x_start + (1 - before).sqrt() * epsilon
 
-    work = {'forward': forward, 'gradient': gradient, 'step': step}[kind]
+    work = {'gradient': gradient, 'step': step}[kind]
 
     def run(_):
         assert torch.isfinite(work(torch.randn(1, 3, 64, 64))).all()
