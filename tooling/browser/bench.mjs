@@ -1,16 +1,34 @@
 /**
- * Times the engines in Chromium: a guided step of the embedded networks, ten images; and one convolution, beside jax-js.
+ * Times the engines in Chromium: a guided step of the embedded networks; one pass of the denoiser and one convolution,
+ * beside jax-js.
  *
- *   node tooling/browser/bench.mjs [--webgpu] [--json FILE]
+ *   node tooling/browser/bench.mjs [--webgpu] [--images N] [--only guided|pass|convolution] [--json FILE]
  *
- * With `--webgpu` those on WebGPU too, which wants a graphics card.
+ * With `--webgpu` those on WebGPU too, which wants a graphics card: software that stands in for one takes minutes, and few
+ * images. Outputs of the pass that differ by more than 10⁻³ of the largest are an error.
  */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runnerImport } from 'vite'
 
-const { values } = parseArgs({ options: { webgpu: { type: 'boolean' }, json: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    webgpu: { type: 'boolean', default: false },
+    images: { type: 'string', default: '10' },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const images = Number(values.images)
+if (!(Number.isInteger(images) && images > 0))
+  throw new Error(`--images is ${values.images}, expected a positive integer`)
+
+const tables = { guided, pass, convolution }
+const chosen = Object.entries(tables).filter(([name]) => !values.only || values.only === name)
+if (chosen.length === 0)
+  throw new Error(`--only is ${values.only}, expected ${Object.keys(tables).join(', ')}`)
+
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const { browserForTests, launchBrowser, openPage, serveSource } = (await runnerImport(here('index.ts')))
   .module
@@ -33,52 +51,93 @@ async function inPage(call, ...args) {
   }
 }
 
-const labels = Array.from({ length: 10 }, (_, i) => i)
-const onGpu = values.webgpu === true
-const steps = onGpu ? 10 : 6
-const guided = []
-for (const engine of ['stock-wasm', 'wasm', 'onnx-wasm', ...(onGpu ? ['webgpu', 'onnx-webgpu'] : [])]) {
-  const result = await inPage(
-    ([name, how]) => globalThis.engines.sample(name, how),
-    [engine, { labels, steps }],
-  )
-  const [first, ...rest] = result.seconds ?? []
-  rest.sort((a, b) => a - b)
-  guided.push({
-    engine,
-    description: result.description ?? result.error,
-    first,
-    step: rest[Math.floor(rest.length / 2)],
-  })
-  console.error(guided.at(-1))
+const engines = ['stock-wasm', 'wasm', 'onnx-wasm', ...(values.webgpu ? ['webgpu', 'onnx-webgpu'] : [])]
+const libraries = [...engines, 'jax-wasm', ...(values.webgpu ? ['jax-webgpu'] : [])]
+const milliseconds = (seconds) => `${(seconds * 1000).toFixed(1)} ms`
+const row = (...cells) => console.log(`| ${cells.join(' | ')} |`)
+const heading = (...cells) => {
+  row(...cells)
+  row(...cells.map(() => '---'))
 }
-const stock = guided[0].step
-const rows = guided.map(({ engine, description, first, step }) =>
-  step === undefined
-    ? `| ${engine} | ${description} | | | |`
-    : `| ${engine} | ${description} | ${first.toFixed(2)} s | ${(step * 1000).toFixed(0)} ms | ${(stock / step).toFixed(2)} |`,
-)
-console.log('| engine | | first step | step | times stock |\n| --- | --- | --- | --- | --- |')
-console.log(`${rows.join('\n')}\n`)
 
-const convolution = []
-for (const engine of [
-  'stock-wasm',
-  'onnx-wasm',
-  'jax-wasm',
-  ...(onGpu ? ['webgpu', 'onnx-webgpu', 'jax-webgpu'] : []),
-]) {
-  const result = await inPage((name) => globalThis.engines.convolve(name), engine)
-  convolution.push({ engine, ...result })
+async function guided() {
+  const labels = Array.from({ length: images }, (_, i) => i % 10)
+  heading('guided step', '', 'first', 'step', 'times stock')
+  const results = []
+  for (const engine of engines) {
+    const result = await inPage(
+      ([name, how]) => globalThis.engines.sample(name, how),
+      [engine, { labels, steps: 6 }],
+    )
+    const [first, ...rest] = result.seconds ?? []
+    rest.sort((a, b) => a - b)
+    const step = rest[rest.length >> 1]
+    results.push({ engine, description: result.description ?? result.error, first, step })
+    if (step === undefined) row(engine, result.error, '', '', '')
+    else
+      row(
+        engine,
+        result.description,
+        milliseconds(first),
+        milliseconds(step),
+        (results[0].step / step).toFixed(2),
+      )
+  }
+  return results
 }
-console.log('| convolution | time | GFLOP/s |\n| --- | --- | --- |')
-for (const { engine, seconds, gflops, error } of convolution)
-  console.log(
-    error
-      ? `| ${engine} | ${error} | |`
-      : `| ${engine} | ${(seconds * 1000).toFixed(1)} ms | ${gflops.toFixed(1)} |`,
-  )
 
-if (values.json) await writeFile(values.json, JSON.stringify({ guided, convolution }, null, 2))
+async function pass() {
+  heading('pass', 'first', 'time', 'times stock', 'error')
+  const results = []
+  let expected
+  for (const library of ['wasm', ...libraries.filter((name) => name !== 'wasm')]) {
+    const { output, ...result } = await inPage(
+      ([name, count]) => globalThis.engines.pass(name, count),
+      [library, images],
+    )
+    expected ??= output
+    results.push({ library, ...result, difference: output && farthest(output, expected) })
+  }
+  const stock = results.find(({ library }) => library === 'stock-wasm').seconds
+  for (const { library, first, seconds, difference, error } of results) {
+    if (error) row(library, error, '', '', '')
+    else
+      row(
+        library,
+        milliseconds(first),
+        milliseconds(seconds),
+        (stock / seconds).toFixed(2),
+        difference.toExponential(0),
+      )
+    if (difference > 1e-3) process.exitCode = 1
+  }
+  return results
+}
+
+/** The largest difference from `expected`, by its largest magnitude. */
+function farthest(values, expected) {
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0) / largest
+}
+
+async function convolution() {
+  heading('convolution', 'time', 'GFLOP/s')
+  const results = []
+  for (const library of libraries) {
+    const result = await inPage((name) => globalThis.engines.convolve(name), library)
+    results.push({ library, ...result })
+    const { seconds, gflops, error } = result
+    if (error) row(library, error, '')
+    else row(library, milliseconds(seconds), gflops.toFixed(1))
+  }
+  return results
+}
+
+const results = {}
+for (const [name, run] of chosen) {
+  results[name] = await run()
+  console.log()
+}
+if (values.json) await writeFile(values.json, JSON.stringify({ images, ...results }, null, 2))
 await browser.close()
 await served.close()

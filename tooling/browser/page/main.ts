@@ -9,6 +9,7 @@ import { convolutionOn, convolutionOnJax, operations } from './convolution.ts'
 import { type EngineName, startEngine } from './engine.ts'
 import { fetchedFiles } from './fetched-files.ts'
 import { type Sampled, type SamplingOptions, sampleEmbedded } from './sampling.ts'
+import { type Passed, passOn, passOnJax } from './unet-pass.ts'
 
 export interface GoldenResult {
   readonly name: string
@@ -16,13 +17,17 @@ export interface GoldenResult {
   readonly result: Result
 }
 
+type Library = EngineName | 'jax-wasm' | 'jax-webgpu'
+
 declare global {
   var engines: {
     sample(engine: EngineName, options: SamplingOptions): Promise<Sampled & { description: string }>
     /** Golden vectors whose name matches. */
     golden(engine: EngineName, only: string): Promise<GoldenResult[]>
     /** Seconds and GFLOP/s of a convolution, on an engine or on jax-js. */
-    convolve(engine: EngineName | 'jax-wasm' | 'jax-webgpu'): Promise<{ seconds: number; gflops: number }>
+    convolve(library: Library): Promise<{ seconds: number; gflops: number }>
+    /** One pass of the embedded denoiser, on an engine or on jax-js. */
+    pass(library: Library, images: number): Promise<Passed>
   }
 }
 
@@ -45,11 +50,24 @@ globalThis.engines = {
     return results
   },
 
-  convolve: async (engine) => {
-    const seconds =
-      engine === 'jax-wasm' || engine === 'jax-webgpu'
-        ? await convolutionOnJax(engine === 'jax-wasm' ? 'wasm' : 'webgpu')
-        : await convolutionOn(engine)
+  convolve: async (library) => {
+    const { seconds } = await onLibrary(library, convolutionOn, convolutionOnJax)
     return { seconds, gflops: operations / seconds / 1e9 }
   },
+
+  pass: (library, images) =>
+    onLibrary(
+      library,
+      (engine) => passOn(engine, images),
+      (device) => passOnJax(device, images),
+    ),
+}
+
+function onLibrary<T>(
+  library: Library,
+  onEngine: (engine: EngineName) => T,
+  onJax: (device: 'wasm' | 'webgpu') => T,
+): T {
+  if (library === 'jax-wasm') return onJax('wasm')
+  return library === 'jax-webgpu' ? onJax('webgpu') : onEngine(library)
 }
