@@ -87,31 +87,25 @@ async function guided() {
 }
 
 async function pass() {
-  heading('pass', 'first', 'time', 'times stock', 'error')
+  heading('pass', 'first', 'time', 'times stock', 'difference')
   const results = []
-  let expected
-  for (const library of ['wasm', ...libraries.filter((name) => name !== 'wasm')]) {
-    const { output, ...result } = await inPage(
-      ([name, count]) => globalThis.engines.pass(name, count),
-      [library, images],
-    )
-    expected ??= output
-    results.push({ library, ...result, difference: output && farthest(output, expected) })
+  for (const library of libraries) {
+    const call = ([name, count]) => globalThis.engines.pass(name, count)
+    results.push({ library, ...(await inPage(call, [library, images])) })
   }
-  const stock = results.find(({ library }) => library === 'stock-wasm').seconds
-  for (const { library, first, seconds, difference, error } of results) {
-    if (error) row(library, error, '', '', '')
-    else
-      row(
-        library,
-        milliseconds(first),
-        milliseconds(seconds),
-        (stock / seconds).toFixed(2),
-        difference.toExponential(0),
-      )
+  const [stock, ours] = results
+  return results.map(({ output, ...result }) => {
+    const { library, first, seconds, error } = result
+    if (error) {
+      row(library, error, '', '', '')
+      return result
+    }
+    const difference = farthest(output, ours.output)
     if (difference > 1e-3) process.exitCode = 1
-  }
-  return results
+    const times = (stock.seconds / seconds).toPrecision(3)
+    row(library, milliseconds(first), milliseconds(seconds), times, difference.toExponential(0))
+    return { ...result, difference }
+  })
 }
 
 /** The largest difference from `expected`, by its largest magnitude. */
