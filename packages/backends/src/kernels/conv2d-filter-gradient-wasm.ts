@@ -8,7 +8,8 @@
  * channels and images change places and dy is the filter, dilated by the stride.
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { type Conv2DInfo, convolution, keepsSize, type Shape4D } from './conv2d-input-gradient-wasm.ts'
+import { type Conv2DInfo, convolution, type Shape4D } from './conv2d-info.ts'
+import { keepsSize } from './conv2d-input-gradient-wasm.ts'
 import { multiply } from './matmul-wasm.ts'
 import {
   addressOf,

@@ -7,7 +7,8 @@
  *
  * in each direction, with size K, stride s and padding p before the first pixel.
  */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
+import { type Conv2DInfo, convolution, type Shape4D } from './conv2d-info.ts'
 import {
   addressOf,
   replaceWasmKernel,
@@ -16,8 +17,6 @@ import {
   type WasmBackend,
   words,
 } from './wasm-backend.ts'
-
-export type Conv2DInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>
 
 /** Registers `Conv2DBackpropInput`. */
 export function registerConv2DInputGradient(): void {
@@ -37,19 +36,7 @@ export function registerConv2DInputGradient(): void {
   })
 }
 
-export type Shape4D = [number, number, number, number]
-
 const plain = { strides: [1, 1], dilations: [1, 1], dataFormat: 'NHWC' }
-
-/** Sizes and padding of the convolution whose gradient is asked for. */
-export function convolution(input: Shape4D, filter: Shape4D, attrs: Record<string, unknown>): Conv2DInfo {
-  const { strides, pad, dimRoundingMode } = attrs as {
-    strides: number | [number, number]
-    pad: 'same' | 'valid' | number
-    dimRoundingMode?: 'floor' | 'round' | 'ceil'
-  }
-  return tf.backend_util.computeConv2DInfo(input, filter, strides, 1, pad, dimRoundingMode)
-}
 
 /** Stride 1, an odd filter and equal padding on both sides: e is dy with that same padding. */
 export function keepsSize({
