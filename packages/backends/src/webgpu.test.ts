@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { cpu } from './cpu.ts'
 import { diagnose } from './doctor.ts'
+import { BackendUnavailableError } from './errors.ts'
 import { largestError, numbersOn, scatteredTensor } from './on-each-backend.fixture.ts'
 import { startBackend } from './start-backend.ts'
 import { webgpu } from './webgpu.ts'
@@ -37,6 +38,16 @@ describe.skipIf(!gpu.available)(suite, () => {
       const scale = Math.max(...(expected[i] as Float32Array).map(Math.abs))
       expect(largestError(actual[i] as Float32Array, expected[i] as Float32Array) / scale).toBeLessThan(1e-5)
     }
+  })
+
+  test('computes with float16 where it is asked for and there', async () => {
+    const report = await startBackend([webgpu({ precision: 'float16' }), cpu()])
+    if (report.name === 'webgpu')
+      expect(report.description).toMatch(/, with float16, which convolutions use$/)
+    else
+      expect(report.skipped[0]?.reason).toMatch(
+        /^float16 is asked for, and shaders have none here \(WebGPU on .+, without float16\)$/,
+      )
   })
 
   test('starting twice keeps device and tensors', async () => {
@@ -89,5 +100,23 @@ describe('without a graphics card', () => {
     expect(skipped[0]?.message).toMatchInlineSnapshot(
       `"The webgpu backend can't run here: the graphics card gives no device (it is in use). Close other pages and programs that use it, and start again."`,
     )
+  })
+
+  test('float16 is refused where shaders have none, and the device is given back', async () => {
+    const destroy = vi.fn()
+    const device = { features: new Set(), lost: new Promise(() => {}), createShaderModule() {}, destroy }
+    const adapter = {
+      features: new Set(),
+      limits: {},
+      info: { vendor: 'acme', architecture: 'one' },
+      requestDevice: async () => device,
+    }
+    vi.stubGlobal('navigator', { gpu: { requestAdapter: async () => adapter } })
+    const { skipped } = await startBackend([webgpu({ precision: 'float16' }), cpu()])
+    expect(skipped[0]).toBeInstanceOf(BackendUnavailableError)
+    expect(skipped[0]?.message).toMatchInlineSnapshot(
+      `"The webgpu backend can't run here: float16 is asked for, and shaders have none here (WebGPU on acme one, without float16). Use webgpu() without precision: 'float16', or a card and a browser with WebGPU's shader-f16."`,
+    )
+    expect(destroy).toHaveBeenCalledOnce()
   })
 })

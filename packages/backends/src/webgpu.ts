@@ -5,7 +5,9 @@ import { findGpu, noAdapterAdvice } from '#gpu'
 import type { BackendDriver } from './driver.ts'
 import { BackendLostError, BackendUnavailableError } from './errors.ts'
 import { registerAttention } from './kernels/attention-webgpu.ts'
+import { registerConv2D } from './kernels/conv2d-webgpu.ts'
 import { registerGroupNorm } from './kernels/group-norm-webgpu.ts'
+import { acceptEnables, type Precision, setPrecision } from './kernels/webgpu-backend.ts'
 import { loadPeer } from './load-peer.ts'
 
 const packageName = '@tensorflow/tfjs-backend-webgpu'
@@ -14,6 +16,12 @@ const priority = 3
 export interface WebGpuOptions {
   /** Which graphics card, where there are two. @default 'high-performance' */
   readonly powerPreference?: 'high-performance' | 'low-power'
+  /**
+   * What convolutions multiply in, forward. With `'float16'` each number is rounded to 11 binary digits and sums of 16
+   * products are float16 too, everything else is float32: 3 digits of a result instead of 6, and numbers beyond 65504
+   * become infinite. Tensors and gradients stay float32. @default 'float32'
+   */
+  readonly precision?: Precision
 }
 
 /** A device and what it computes on. */
@@ -28,8 +36,14 @@ const opened = new WeakMap<tf.KernelBackend, Opened>()
 /**
  * The graphics card: in browsers that have WebGPU, and in Node by the package `webgpu`. The report's `lost` tells when the
  * card is taken away; starting again then opens a new device, without the tensors of the old one.
+ *
+ * Starting throws {@link BackendUnavailableError} where there is no card, and with `precision: 'float16'` where the card
+ * has no float16 in shaders.
  */
-export function webgpu({ powerPreference = 'high-performance' }: WebGpuOptions = {}): BackendDriver {
+export function webgpu({
+  powerPreference = 'high-performance',
+  precision = 'float32',
+}: WebGpuOptions = {}): BackendDriver {
   return {
     name: 'webgpu',
     needs: `a graphics card, and the package ${packageName}; in Node also the package webgpu`,
@@ -42,6 +56,10 @@ export function webgpu({ powerPreference = 'high-performance' }: WebGpuOptions =
       )
       const running = opened.get(tf.engine().registry.webgpu as tf.KernelBackend)
       const { device, info } = running ?? (await openDevice(gpu, powerPreference))
+      if (precision === 'float16' && !device.features.has('shader-f16')) {
+        if (!running) device.destroy()
+        throw withoutHalf(describe(device, info))
+      }
       if (!running) {
         if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu')
         tf.registerBackend(
@@ -56,11 +74,13 @@ export function webgpu({ powerPreference = 'high-performance' }: WebGpuOptions =
         )
       }
       await tf.setBackend('webgpu')
+      setPrecision(tf.backend(), precision)
+      registerConv2D()
       registerGroupNorm()
       registerAttention()
       return {
         backend: 'webgpu',
-        description: describe(device, info),
+        description: `${describe(device, info)}${precision === 'float16' ? ', which convolutions use' : ''}`,
         kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad', 'GuidedAttention', 'GuidedAttentionGrad'],
         trains: true,
         lost: device.lost.then(({ message }) => new BackendLostError({ backend: 'webgpu', reason: message })),
@@ -99,6 +119,7 @@ async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference): Promis
       requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
       requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
     })
+    acceptEnables(device)
     return { device, info: adapter.info }
   } catch (cause) {
     throw new BackendUnavailableError({
@@ -109,6 +130,13 @@ async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference): Promis
     })
   }
 }
+
+const withoutHalf = (description: string) =>
+  new BackendUnavailableError({
+    backend: 'webgpu',
+    reason: `float16 is asked for, and shaders have none here (${description})`,
+    advice: "Use webgpu() without precision: 'float16', or a card and a browser with WebGPU's shader-f16.",
+  })
 
 function describe(device: GPUDevice, info: GPUAdapterInfo): string {
   const name =

@@ -41,7 +41,7 @@ const convolutions: Convolution[] = [
   { x: [1, 40, 40, 2], filter: [5, 3, 2, 50], strides: 1, pad: 'same' },
 ]
 
-const title = ({ x, filter, strides, pad }: Convolution) =>
+export const title = ({ x, filter, strides, pad }: Convolution) =>
   `[${x}] with [${filter}], strides ${strides}, padding ${JSON.stringify(pad)}`
 
 /** Every pair of an input and an output pixel that share a tap, once a tap; by the definition. */
@@ -63,6 +63,25 @@ function eachTap(
       }
     }
   }
+}
+
+/** y, in float64. */
+export function convolve(
+  convolution: Convolution,
+  { x, filter }: Record<'x' | 'filter', Float32Array>,
+): Float64Array {
+  const [, , channels, out] = convolution.filter
+  const y = new Float64Array(tf.util.sizeFromShape(outputShape(convolution)))
+  eachTap(convolution, ({ input, output, tap }) => {
+    for (let c = 0; c < channels; c++) {
+      for (let d = 0; d < out; d++) {
+        const product =
+          (x[input * channels + c] as number) * (filter[(tap * channels + c) * out + d] as number)
+        y[output * out + d] = (y[output * out + d] as number) + product
+      }
+    }
+  })
+  return y
 }
 
 /** The gradients of Σ y · dy, in float64. */

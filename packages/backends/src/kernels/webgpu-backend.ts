@@ -24,6 +24,9 @@ interface StockProgram {
   readonly dispatch: [number, number, number]
   readonly workgroupSize: [number, number, number]
   readonly shaderKey: string
+  /** Numbers that the elements of the output and of each input have: 1, or 4. */
+  readonly outputComponent?: 1 | 4
+  readonly variableComponents?: (1 | 4)[]
   getUserCode(): string
 }
 
@@ -43,6 +46,8 @@ export interface Program {
   /** Names the code: equal keys must have equal code. */
   readonly key: string
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>
+  /** Which inputs are arrays of `vec4<f32>`, and whether `result` is. */
+  readonly fours?: readonly string[]
   readonly shape: readonly number[]
   readonly workgroups: number
   readonly threads: number
@@ -54,7 +59,8 @@ export interface Program {
 
 /** Runs a program. A new result is yours: `backend.disposeData(result.dataId)`. */
 export function runProgram(backend: WebGpuBackend, program: Program): tf.TensorInfo {
-  const { key, inputs, shape, workgroups, threads, integers = {}, code, output } = program
+  const { key, inputs, shape, workgroups, threads, integers = {}, code, output, fours = [] } = program
+  const components = (name: string) => (fours.includes(name) ? 4 : 1)
   const names = Object.keys(integers)
   return backend.runWebGPUProgram(
     {
@@ -65,6 +71,8 @@ export function runProgram(backend: WebGpuBackend, program: Program): tf.TensorI
       dispatch: [workgroups, 1, 1],
       workgroupSize: [threads, 1, 1],
       shaderKey: `Guided ${key}`,
+      outputComponent: components('result'),
+      variableComponents: Object.keys(inputs).map(components),
       getUserCode: () => code,
     },
     Object.values(inputs),
@@ -74,12 +82,48 @@ export function runProgram(backend: WebGpuBackend, program: Program): tf.TensorI
   )
 }
 
+const ours = new WeakSet<tf.KernelFunc>()
+
 /** Registers a kernel that the stock backend lacks. Twice is as good as once. */
 export function addWebGpuKernel(kernelName: string, kernel: WebGpuKernel): void {
-  if (tf.getKernel(kernelName, 'webgpu')) return
-  tf.registerKernel({
-    kernelName,
-    backendName: 'webgpu',
-    kernelFunc: kernel as unknown as tf.KernelFunc,
-  })
+  if (!tf.getKernel(kernelName, 'webgpu')) register(kernelName, kernel)
+}
+
+/**
+ * Registers a kernel in place of the stock one. `create` gets the stock kernel, to be run where ours has nothing
+ * better. Twice is as good as once.
+ */
+export function replaceWebGpuKernel(kernelName: string, create: (stock: WebGpuKernel) => WebGpuKernel): void {
+  const { kernelFunc } = tf.getKernel(kernelName, 'webgpu')
+  if (ours.has(kernelFunc)) return
+  tf.unregisterKernel(kernelName, 'webgpu')
+  register(kernelName, create(kernelFunc as unknown as WebGpuKernel))
+}
+
+function register(kernelName: string, kernel: WebGpuKernel): void {
+  const kernelFunc = kernel as unknown as tf.KernelFunc
+  ours.add(kernelFunc)
+  tf.registerKernel({ kernelName, backendName: 'webgpu', kernelFunc })
+}
+
+export type Precision = 'float32' | 'float16'
+
+const precisions = new WeakMap<object, Precision>()
+
+/** What kernels that know both compute in on a backend. */
+export const precisionOf = (backend: object): Precision => precisions.get(backend) ?? 'float32'
+
+export function setPrecision(backend: object, precision: Precision): void {
+  precisions.set(backend, precision)
+}
+
+/**
+ * Lets programs say `enable`: WGSL wants that before all else, and the stock backend puts declarations of its own before
+ * the code of a program.
+ */
+export function acceptEnables(device: GPUDevice): void {
+  const create = device.createShaderModule.bind(device)
+  const enables = /^enable .+;$/gm
+  device.createShaderModule = ({ code, ...descriptor }) =>
+    create({ ...descriptor, code: [...(code.match(enables) ?? []), code.replace(enables, '')].join('\n') })
 }
