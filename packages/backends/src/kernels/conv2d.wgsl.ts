@@ -14,6 +14,8 @@
  * the next multiple of four, so that four of them never belong to two taps.
  */
 
+import type { Precision } from './webgpu-backend.ts'
+
 export type Convolving = 'forward' | 'input' | 'filter'
 
 /** Part of the result that a workgroup computes: `threads` = rows / rowsEach · columns / (4 foursEach). */
@@ -37,10 +39,10 @@ export interface Convolution {
   readonly fours: readonly string[]
   readonly bias: boolean
   /**
-   * `half`: numbers are rounded to float16 in the workgroup's memory, and multiplied and summed in it `chunk` at a time;
+   * `float16`: numbers are rounded to it in the workgroup's memory, and multiplied and summed in it `chunk` at a time; the
    * sums of chunks are float32.
    */
-  readonly precision: 'float32' | 'float16'
+  readonly precision: Precision
 }
 
 /** The code. Equal descriptions have equal code. */
