@@ -90,7 +90,8 @@ describe('the embedded networks', () => {
   const t = tf.tensor1d([700, 60])
   const runtimes: GraphRuntime[] = []
   beforeAll(async () => {
-    for (const dtype of ['float32', 'float16'] as const) runtimes.push(await onnxRuntimeNode({ dtype }))
+    for (const precision of ['float32', 'float16'] as const)
+      runtimes.push(await onnxRuntimeNode({ precision }))
   })
   afterAll(() => tf.dispose([x, t]))
 
@@ -137,7 +138,7 @@ describe('the embedded networks', () => {
 })
 
 test.skipIf(!webgpu?.available)('a card without float16 is told of before a graph is opened', async () => {
-  const asked = onnxRuntimeNode({ provider: 'webgpu', dtype: 'float16' })
+  const asked = onnxRuntimeNode({ provider: 'webgpu', precision: 'float16' })
   const answer = await asked.then(
     ({ description }) => description,
     (error: Error) => `${error.name}: ${error.message}`,

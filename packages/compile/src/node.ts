@@ -32,7 +32,7 @@ export interface OnnxRuntimeNodeOptions {
    *
    * @default 'float32'
    */
-  readonly dtype?: 'float32' | 'float16'
+  readonly precision?: 'float32' | 'float16'
   /** Threads of the CPU provider. @default one a core */
   readonly threads?: number
   /** Folder for weights that must be written while a graph is opened. @default the system's temporary one */
@@ -55,16 +55,16 @@ export interface GraphCache extends GraphCacheOptions {
  * @throws RuntimeUnavailableError when the package is missing or does not load.
  */
 export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Promise<GraphRuntime> {
-  const { provider = 'cpu', dtype = 'float32', threads = availableParallelism() } = options
+  const { provider = 'cpu', precision = 'float32', threads = availableParallelism() } = options
   const library = await load()
-  if (provider === 'webgpu' && dtype === 'float16') await requireFloat16(library)
-  const numbers = dtype === 'float16' ? ', float16' : ''
+  if (provider === 'webgpu' && precision === 'float16') await requireFloat16(library)
+  const numbers = precision === 'float16' ? ', float16' : ''
   const download = provider === 'webgpu' ? downloads(library) : undefined
   return {
     name: 'onnxruntime-node',
     description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}${numbers}`,
     open: async (graph, { hold = [] } = {}) => {
-      const computed = dtype === 'float16' ? halfArithmetic(graph) : graph
+      const computed = precision === 'float16' ? halfArithmetic(graph) : graph
       const fitting = provider === 'webgpu' ? narrowSplits(computed, outputsOnWebGpu) : computed
       const opening = { ...options, provider, threads, hold: provider === 'webgpu' ? hold : [] }
       return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph, download)
@@ -83,7 +83,7 @@ async function requireFloat16(library: typeof ort): Promise<void> {
   } catch (cause) {
     throw new RuntimeUnavailableError({
       reason: `the device does not compute in float16 (${(cause as Error).message})`,
-      advice: "Leave dtype out, or give 'float32'.",
+      advice: "Leave precision out, or give 'float32'.",
       cause,
     })
   } finally {

@@ -17,7 +17,7 @@ export interface OnnxRuntimeWebOptions {
    *
    * @default 'float32'
    */
-  readonly dtype?: 'float32' | 'float16'
+  readonly precision?: 'float32' | 'float16'
   /**
    * Threads of WebAssembly. More than one need a page that is `crossOriginIsolated`. The first runtime of a page decides.
    *
@@ -40,9 +40,9 @@ export interface OnnxRuntimeWebOptions {
  * can't have.
  */
 export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promise<GraphRuntime> {
-  const { provider = 'wasm', dtype = 'float32', wasmPaths } = options
+  const { provider = 'wasm', precision = 'float32', wasmPaths } = options
   const threads = threadsFor(options.threads)
-  const adapter = provider === 'webgpu' ? await adapterName(dtype) : undefined
+  const adapter = provider === 'webgpu' ? await adapterName(precision) : undefined
   const library = await load(provider)
   const { wasm, versions } = library.env
   decideThreads(provider, threads)
@@ -53,7 +53,7 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
     name: `onnxruntime-web ${provider}`,
     description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
     open: async (graph, { hold = [] } = {}) => {
-      const computed = dtype === 'float16' ? halfArithmetic(graph) : graph
+      const computed = precision === 'float16' ? halfArithmetic(graph) : graph
       if (provider === 'wasm')
         return runtimeSession(library.Tensor, await createSession(library, computed, provider), graph)
       const session = await createSession(library, narrowSplits(computed, outputsOnWebGpu), provider, hold)
@@ -98,7 +98,7 @@ function decideThreads(provider: string, threads: number): void {
   decided.set(provider, threads)
 }
 
-async function adapterName(dtype: string): Promise<string> {
+async function adapterName(precision: string): Promise<string> {
   const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter) {
     throw new RuntimeUnavailableError({
@@ -109,10 +109,10 @@ async function adapterName(dtype: string): Promise<string> {
         "Use a browser that has it, on https or localhost, with hardware acceleration on; or provider: 'wasm'.",
     })
   }
-  if (dtype === 'float16' && !adapter.features.has('shader-f16')) {
+  if (precision === 'float16' && !adapter.features.has('shader-f16')) {
     throw new RuntimeUnavailableError({
       reason: 'the graphics card does not compute in float16',
-      advice: "Leave dtype out, or give 'float32'.",
+      advice: "Leave precision out, or give 'float32'.",
     })
   }
   const { description, vendor, architecture } = adapter.info
