@@ -1,5 +1,6 @@
 /** The page's side of the worker: it starts one when first asked, and a new one where that ended. */
 import type { EngineChoice, ModelChoice, RunPlan } from './plan.ts'
+import { sparesEngine } from './problem-kinds.ts'
 import type { EngineFacts, Loading, ModelFacts, Problem, Report, Request, StepPicture } from './protocol.ts'
 
 export interface Listener {
@@ -18,7 +19,10 @@ export interface Task {
 
 let worker: Worker | undefined
 let lastId = 0
-const listeners = new Map<number, Listener>()
+/** What was asked and is not answered yet. */
+const pending = new Map<number, { readonly request: Request; readonly listener: Listener }>()
+/** Files that were dropped in this visit, by name: a new worker needs them too. */
+const files = new Map<string, File>()
 
 /** Loads a model without sampling. */
 export function load(model: ModelChoice, engine: EngineChoice, listener: Listener): Task {
@@ -32,13 +36,15 @@ export function run(plan: RunPlan, listener: Listener): Task {
 
 /** Hands a dropped file over, for plans that name it. */
 export function giveFile(file: File): void {
-  started().postMessage({ file })
+  files.set(file.name, file)
+  worker?.postMessage({ file })
 }
 
-function send(request: (id: number) => Request, listener: Listener): Task {
+function send(ask: (id: number) => Request, listener: Listener): Task {
   const id = ++lastId
-  listeners.set(id, listener)
-  started().postMessage(request(id))
+  const request = ask(id)
+  pending.set(id, { request, listener })
+  started().postMessage(request)
   return {
     abort: () => worker?.postMessage({ type: 'abort', id } satisfies Request),
     setGamma: (gamma) => worker?.postMessage({ type: 'gamma', id, gamma } satisfies Request),
@@ -51,6 +57,7 @@ function started(): Worker {
   worker.addEventListener('message', ({ data }: MessageEvent<Report>) => receive(data))
   const choice = remembered()
   if (choice !== null) worker.postMessage({ type: 'remembered', choice } satisfies Request)
+  for (const file of files.values()) worker.postMessage({ file })
   worker.addEventListener('error', (event) => {
     event.preventDefault()
     crashed(event.message)
@@ -81,7 +88,7 @@ function receive(report: Report): void {
     remember(report.choice)
     return
   }
-  const listener = listeners.get(report.id)
+  const listener = pending.get(report.id)?.listener
   if (!listener) return
   switch (report.type) {
     case 'progress':
@@ -94,26 +101,28 @@ function receive(report: Report): void {
       listener.onStep?.(report)
       break
     case 'done':
-      listeners.delete(report.id)
+      pending.delete(report.id)
       listener.onDone()
       break
     case 'failed':
-      listeners.delete(report.id)
-      if (endsEngine(report.problem)) stopWorker()
+      pending.delete(report.id)
+      if (!sparesEngine(report.problem)) replaceWorker()
       listener.onFailed(report.problem)
   }
 }
 
-/** Errors after which memory of the engine is not to be trusted: a new worker starts clean. */
-const endsEngine = ({ name, message }: Problem) =>
-  name === 'RuntimeError' || name === 'BackendLostError' || /out of memory|allocation failed/i.test(message)
+/** Whatever the engine has in memory is not to be trusted any more; what waits for its turn goes to a new one. */
+function replaceWorker(): void {
+  stopWorker()
+  for (const { request } of pending.values()) started().postMessage(request)
+}
 
 /** The worker is gone: its code did not load, or the browser ended it. */
 function crashed(message: string): void {
   stopWorker()
-  const waiting = [...listeners.values()]
-  listeners.clear()
-  for (const listener of waiting) {
+  const waiting = [...pending.values()]
+  pending.clear()
+  for (const { listener } of waiting) {
     listener.onFailed({
       name: 'WorkerEndedError',
       message: `The thread that samples ended: ${message || 'its code could not be loaded'}.`,

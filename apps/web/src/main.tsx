@@ -3,6 +3,9 @@ import { keepForOffline } from './offline.ts'
 import { App } from './page/app.tsx'
 import { openLink } from './page/opened-link.ts'
 
-openLink()
-render(<App />, document.getElementById('page') as HTMLElement)
+// in a task of its own: reading the scripts has filled this one
+setTimeout(() => {
+  openLink()
+  render(<App />, document.getElementById('page') as HTMLElement)
+})
 keepForOffline()

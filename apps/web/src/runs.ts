@@ -91,12 +91,10 @@ export function start(figure: Figure, plan: RunPlan): void {
       void keepUsed()
     },
     onFailed: (found) => {
-      if (found.name === 'AbortError') {
-        end('stopped', 'Stopped.')
-      } else if (running === me) {
-        problem.value = { ...found, figure }
-        end('stopped', 'Sampling failed.')
-      }
+      // what the reader stopped runs no more
+      if (running !== me) return
+      problem.value = { ...found, figure }
+      end('stopped', 'Sampling failed.')
     },
   })
 }
@@ -133,11 +131,9 @@ export function gammasOf({ frames, plan }: Run): GammaPath {
 /** What a link must hold to make a run's pictures again. */
 export function linkOf(figure: Figure, run: Run, count: number): LinkState {
   const { plan } = run
-  const { denoiser, classifier } = plan.model
   return {
     figure,
-    denoiser,
-    ...(classifier === undefined ? {} : { classifier }),
+    ...plan.model,
     engine: plan.engine,
     label: plan.cells[0]?.label ?? 0,
     gammas: gammasOf(run),

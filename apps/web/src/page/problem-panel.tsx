@@ -1,5 +1,6 @@
 import type { Figure } from '../link.ts'
 import type { EngineChoice, RunPlan } from '../plan.ts'
+import { kindOf } from '../problem-kinds.ts'
 import type { Problem } from '../protocol.ts'
 import { problem, start } from '../runs.ts'
 import { count, engine, engineFacts, takeBuiltIn } from '../settings.ts'
@@ -11,7 +12,7 @@ export function ProblemPanel({ figure, again }: { figure: Figure; again: () => R
   const retry = () => start(figure, again())
   return (
     <div class="problem" role="alert">
-      <p class="title">{titleOf(found)}</p>
+      <p class="title">{titles[kindOf(found)]}</p>
       <p>{found.message}</p>
       {found.advice && <p>{found.advice}</p>}
       <div class="ways">
@@ -42,32 +43,15 @@ export function ProblemPanel({ figure, again }: { figure: Figure; again: () => R
   )
 }
 
-const memory = ({ name, message }: Problem) =>
-  name === 'RuntimeError' || name === 'TooLargeError' || /memory|allocation/i.test(message)
-const device = ({ name }: Problem) =>
-  ['BackendUnavailableError', 'NoBackendError', 'RuntimeUnavailableError', 'BackendLostError'].includes(name)
-const file = ({ name }: Problem) =>
-  [
-    'DownloadError',
-    'MalformedFileError',
-    'ModelFileError',
-    'RefusedGlobalError',
-    'SourceError',
-    'TruncatedFileError',
-    'UnknownArchitectureError',
-    'UnknownFormatError',
-    'UnsupportedFileError',
-    'WeightsMismatchError',
-  ].includes(name)
-
-function titleOf(found: Problem): string {
-  if (found.name === 'BackendLostError') return 'The graphics device was taken away'
-  if (memory(found)) return 'Not enough memory'
-  if (device(found)) return 'This engine does not run here'
-  if (file(found)) return 'These weights can’t be used'
-  if (found.name === 'DivergenceError') return 'The numbers grew out of bounds'
-  return 'Sampling failed'
-}
+const titles = {
+  ended: 'The sampler ended',
+  file: 'These weights can’t be used',
+  lost: 'The graphics device was taken away',
+  memory: 'Not enough memory',
+  numbers: 'The numbers grew out of bounds',
+  other: 'Sampling failed',
+  unavailable: 'This engine does not run here',
+} as const
 
 interface Way {
   readonly words: string
@@ -83,12 +67,19 @@ function waysOn(found: Problem): Way[] {
       count.value = 1
     },
   }
-  if (file(found)) return [{ words: 'Use the built-in model', act: takeBuiltIn }, again]
+  const bundled: Way = { words: 'Use the built-in model', act: takeBuiltIn }
   const onWasm = (engineFacts.value?.name ?? engine.value) === 'wasm'
-  if (device(found)) return onWasm ? [again] : [wasm, again]
-  if (memory(found))
-    return count.value > 1 ? [fewer, again] : [again, { words: 'Use the built-in model', act: takeBuiltIn }]
-  return onWasm ? [again] : [again, wasm]
+  switch (kindOf(found)) {
+    case 'file':
+      return [bundled, again]
+    case 'lost':
+    case 'unavailable':
+      return onWasm ? [again] : [wasm, again]
+    case 'memory':
+      return count.value > 1 ? [fewer, again] : [again, bundled]
+    default:
+      return onWasm ? [again] : [again, wasm]
+  }
 }
 
 function choose(choice: EngineChoice): void {

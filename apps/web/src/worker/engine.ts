@@ -21,8 +21,10 @@ export interface Engine {
   readonly facts: EngineFacts
   /** Where steps run as graphs. */
   readonly runtime?: GraphRuntime
-  /** Set when the device was taken away. */
+  /** Set once the device was taken away. */
   readonly lost: () => Error | undefined
+  /** Fails when the device is taken away, and else never ends; of those that have one. */
+  readonly loss?: Promise<never>
 }
 
 const drivers: Readonly<Record<EngineName, () => BackendDriver>> = {
@@ -45,7 +47,7 @@ export async function startEngine(choice: EngineChoice, storage: ChoiceStorage):
   return {
     name,
     facts: { name, description: report.description, why: `The fastest here: ${report.reason}` },
-    lost: watched(report),
+    ...watched(report),
   }
 }
 
@@ -58,17 +60,22 @@ async function hasCard(): Promise<boolean> {
 
 async function start(name: EngineName, why: string): Promise<Engine> {
   const report = await startBackend([drivers[name]()])
-  const lost = watched(report)
-  if (!name.startsWith('onnx')) return { name, facts: { name, description: report.description, why }, lost }
+  const watch = watched(report)
+  if (!name.startsWith('onnx'))
+    return { name, facts: { name, description: report.description, why }, ...watch }
   const runtime = await onnxRuntimeWeb({ provider: name === 'onnx-wasm' ? 'wasm' : 'webgpu' })
-  return { name, facts: { name, description: runtime.description, why }, runtime, lost }
+  return { name, facts: { name, description: runtime.description, why }, runtime, ...watch }
 }
 
 /** Whether the device was taken away meanwhile, and why. */
-function watched({ lost }: BackendReport): () => Error | undefined {
+function watched({ lost }: BackendReport): Pick<Engine, 'lost' | 'loss'> {
+  if (!lost) return { lost: () => undefined }
   let gone: Error | undefined
-  void lost?.then((error) => {
+  const loss = lost.then((error) => {
     gone = error
+    throw error
   })
-  return () => gone
+  // a loss between two runs concerns nobody until the next
+  loss.catch(() => undefined)
+  return { lost: () => gone, loss }
 }

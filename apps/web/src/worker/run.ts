@@ -37,7 +37,7 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
   let began = performance.now()
   try {
     const run = sample({
-      diffusion: describedDiffusion(model.diffusion, spacing(plan)),
+      diffusion: describedDiffusion(model.diffusion, spacing(plan, model.diffusion.steps)),
       denoiser: model.denoiser,
       sampler: samplerOf(plan.sampler),
       shape: model.facts.shape,
@@ -56,8 +56,6 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
       ...(graphs ? { execute: graphs.execute } : {}),
     })
     for await (const { index, total, timestep, x, xStart, gradient, observed } of run) {
-      const lost = engine.lost()
-      if (lost) throw lost
       const cells = plan.cells.length
       const [next, predicted, pull, probabilities] = await Promise.all(
         [x, xStart, gradient, observed?.probabilities].map((tensor) => tensor?.data<'float32'>()),
@@ -81,8 +79,12 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
   }
 }
 
-/** DDIM's spacing for DDIM, even spacing for DDPM, as in the reference code. */
-const spacing = ({ sampler, steps }: RunPlan) => (sampler === 'ddpm' ? `${steps}` : `ddim${steps}`)
+/** DDIM's spacing for DDIM where it has so many steps, even spacing else and for DDPM, as in the reference code. */
+function spacing({ sampler, steps }: RunPlan, trained: number): string {
+  const stride = Math.ceil(trained / steps)
+  const strides = sampler !== 'ddpm' && stride < trained && Math.ceil(trained / stride) === steps
+  return strides ? `ddim${steps}` : `${steps}`
+}
 
 function samplerOf(choice: SamplerChoice): Sampler {
   if (choice === 'ddpm') return ddpm()

@@ -58,16 +58,25 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Prom
       const live = () => (current?.id === id ? current.gamma : undefined)
       const onStep: Parameters<typeof runPlan>[1]['onStep'] = (step) =>
         tell({ type: 'step', id, ...step }, [step.x, step.xStart, step.pull, step.probabilities])
-      await runPlan(request.plan, { engine, model, signal: abort.signal, live, onStep })
+      const run = runPlan(request.plan, { engine, model, signal: abort.signal, live, onStep })
+      await (engine.loss ? Promise.race([run, engine.loss]) : run)
     }
     tell({ type: 'done', id })
   } catch (error) {
-    if (!abort.signal.aborted) loaded.doubt()
-    tell({ type: 'failed', id, problem: problemOf(error) })
+    tell({ type: 'failed', id, problem: problemOf(abort.signal.aborted ? error : await causeOf(error)) })
   } finally {
     current = undefined
   }
 }
+
+/** Reads of a device that is lost fail too, and may do so well before anybody hears of the loss. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { engine } = loaded
+  if (engine?.loss) await Promise.race([engine.loss, delay(1000)]).catch(() => undefined)
+  return engine?.lost() ?? error
+}
+
+const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 function tell(report: Report, arrays: readonly (ArrayBufferView & { buffer: ArrayBufferLike })[] = []): void {
   scope.postMessage(report, arrays.map(({ buffer }) => buffer) as Transferable[])
@@ -86,14 +95,13 @@ const loaded = {
     signal: AbortSignal,
     onProgress: (loading: Loading) => void,
   ): Promise<{ engine: Engine; model: Model }> {
-    if (!this.engine || this.wanted !== wanted) {
+    if (!this.engine || this.wanted !== wanted || this.engine.lost()) {
       onProgress({ stage: 'engine', loaded: 0, total: 0 })
       this.drop()
       this.engine = await startEngine(wanted, storage)
       this.wanted = wanted
     }
-    const same = this.choice?.denoiser === choice.denoiser && this.choice?.classifier === choice.classifier
-    if (!this.model || !same) {
+    if (!this.model || JSON.stringify(this.choice) !== JSON.stringify(choice)) {
       this.drop()
       this.model = await loadModel(choice, { signal, onProgress, dropped })
       this.choice = choice
@@ -101,9 +109,9 @@ const loaded = {
     return { engine: this.engine, model: this.model }
   },
 
-  /** Frees the model. */
+  /** Frees the model; what a lost device had of it is gone already. */
   drop(): void {
-    this.model?.dispose()
+    if (!this.engine?.lost()) this.model?.dispose()
     this.model = undefined
   },
 
@@ -111,12 +119,5 @@ const loaded = {
   forget(place: string): void {
     if (this.choice?.denoiser === place || this.choice?.classifier === place)
       this.choice = { denoiser: builtIn + place }
-  },
-
-  /** After an error a lost device must not be used again. */
-  doubt(): void {
-    if (!this.engine?.lost()) return
-    this.model = undefined
-    this.engine = undefined
   },
 }

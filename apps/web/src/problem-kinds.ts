@@ -1,0 +1,42 @@
+/** What a problem is about: which title it has, which ways on are offered, whether the engine is still good. */
+import type { Problem } from './protocol.ts'
+
+/**
+ * `file`: weights that cannot be had or used. `lost`: the device was taken away. `ended`: the worker is gone.
+ * `unavailable`: the engine does not run here. `memory`, `numbers`: what they say. `other`: anything else.
+ */
+export type ProblemKind = 'file' | 'lost' | 'ended' | 'unavailable' | 'memory' | 'numbers' | 'other'
+
+const kinds: Readonly<Record<string, ProblemKind>> = {
+  BackendLostError: 'lost',
+  BackendUnavailableError: 'unavailable',
+  DivergenceError: 'numbers',
+  DownloadError: 'file',
+  MalformedFileError: 'file',
+  ModelConfigError: 'file',
+  ModelFileError: 'file',
+  NoBackendError: 'unavailable',
+  RefusedGlobalError: 'file',
+  RuntimeError: 'memory',
+  RuntimeUnavailableError: 'unavailable',
+  SourceError: 'file',
+  TooLargeError: 'file',
+  TruncatedFileError: 'file',
+  UndescribedFileError: 'file',
+  UnknownArchitectureError: 'file',
+  UnknownFormatError: 'file',
+  UnsupportedFileError: 'file',
+  WeightsMismatchError: 'file',
+  WorkerEndedError: 'ended',
+}
+
+export function kindOf({ name, message }: Pick<Problem, 'name' | 'message'>): ProblemKind {
+  const known = kinds[name]
+  if (known) return known
+  return /out of memory|allocation/i.test(message) ? 'memory' : 'other'
+}
+
+/** Whether an engine that met this problem may go on. Of the others nobody knows in which state they left it. */
+export function sparesEngine(problem: Problem): boolean {
+  return problem.name === 'AbortError' || ['file', 'unavailable', 'numbers'].includes(kindOf(problem))
+}
