@@ -20,11 +20,28 @@ test('a link gives back the state that it was made of', () => {
     { ...defaults, denoiser: 'file:mein Modell=1.pt', classifier: 'file:classifier.pt' },
     {
       ...defaults,
+      denoiser: 'file:ema_0.9999_200000.pt',
+      facts: { size: 64, heads: { channels: 64 }, attentionOrder: 'new', schedule: 'cosine' },
+    },
+    {
+      ...defaults,
       figure: 'paint',
       wish: { ...painted(emptyWish([28, 28, 1]), 'bright', { x: 9.5, y: 3, radius: 4 }), strength: 6.5 },
     },
   ]
   for (const state of states) expect(round(state)).toEqual({ state, ignored: [] })
+})
+
+test.each([
+  ['64,4,legacy,linear', { size: 64, heads: { count: 4 }, attentionOrder: 'legacy', schedule: 'linear' }],
+  ['28,32x,new,cosine', { size: 28, heads: { channels: 32 }, attentionOrder: 'new', schedule: 'cosine' }],
+  ['64,4,legacy', undefined],
+  ['0,4,legacy,linear', undefined],
+  ['64,4,newest,linear', undefined],
+])('%s is what is said of a file', (text, facts) => {
+  const { state, ignored } = decodeLink(`#trained=${text}`)
+  expect(state.facts).toEqual(facts)
+  expect(ignored).toEqual(facts ? [] : [`trained=${text}`])
 })
 
 test('a link is text that people can read', () => {

@@ -1,10 +1,12 @@
 /**
  * The state of the page as the part of its address behind `#`, and back: whoever opens the link gets the same pictures.
  */
+import { decodeFacts, encodeFacts } from './facts-code.ts'
 import {
   builtIn,
   type EngineChoice,
   engineChoices,
+  type FileFacts,
   type GammaPath,
   type SamplerChoice,
   samplerChoices,
@@ -20,6 +22,7 @@ export interface LinkState {
   readonly figure: Figure
   readonly denoiser: string
   readonly classifier?: string
+  readonly facts?: FileFacts
   readonly engine: EngineChoice
   readonly label: number
   readonly gammas: GammaPath
@@ -59,6 +62,7 @@ export function encodeLink(state: LinkState): string {
   ]
   if (state.denoiser !== builtIn) pairs.push(['model', state.denoiser])
   if (state.classifier !== undefined) pairs.push(['classifier', state.classifier])
+  if (state.facts) pairs.push(['trained', encodeFacts(state.facts)])
   if (state.engine !== 'auto') pairs.push(['engine', state.engine])
   if (state.wish) pairs.push(['strength', state.wish.strength], ['wish', encodeWish(state.wish)])
   return pairs
@@ -84,13 +88,15 @@ export function decodeLink(hash: string): { readonly state: LinkState; readonly 
     if (value === undefined) ignored.push(`${key}=${text.slice(0, 40)}`)
     return value ?? fallback
   }
-  const strength = read('strength', between(0, limits.strength), 4)
+  const strength = read('strength', between(0, limits.strength), 6)
   const wish = read('wish', (text) => decodeWish(text, strength), undefined)
   const classifier = read('classifier', (text) => text || undefined, undefined)
+  const facts = read('trained', decodeFacts, undefined)
   const state: LinkState = {
     figure: read('figure', oneOf(figures), defaults.figure),
     denoiser: read('model', (text) => text || undefined, defaults.denoiser),
     ...(classifier === undefined ? {} : { classifier }),
+    ...(facts ? { facts } : {}),
     engine: read('engine', oneOf(engineChoices), defaults.engine),
     label: read('class', whole(0, limits.label), defaults.label),
     gammas: read('gamma', gammaPath, defaults.gammas),

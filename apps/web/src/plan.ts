@@ -6,6 +6,19 @@ export interface ModelChoice {
   readonly denoiser: string
   /** The same for the classifier; without it the built-in one, where it fits. */
   readonly classifier?: string
+  /** For files that do not say this of themselves. */
+  readonly facts?: FileFacts
+}
+
+/** What a file of plain tensors does not show of its network and of how that was trained. */
+export interface FileFacts {
+  /** Height and width of the images. */
+  readonly size: number
+  /** Heads of attention, by their number or by the channels of each. */
+  readonly heads: { readonly count: number } | { readonly channels: number }
+  readonly attentionOrder: 'legacy' | 'new'
+  /** Of 1000 steps. */
+  readonly schedule: 'linear' | 'cosine'
 }
 
 export const builtIn = 'built-in'

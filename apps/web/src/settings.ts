@@ -60,9 +60,13 @@ export function takeBuiltIn(): void {
 
 /** Takes the settings of a link. */
 export function takeLink(state: LinkState): void {
-  const { denoiser, classifier } = state
+  const { denoiser, classifier, facts } = state
   batch(() => {
-    model.value = { denoiser, ...(classifier === undefined ? {} : { classifier }) }
+    model.value = {
+      denoiser,
+      ...(classifier === undefined ? {} : { classifier }),
+      ...(facts ? { facts } : {}),
+    }
     engine.value = state.engine
     label.value = state.label
     gamma.value = state.gammas[0]?.[1] ?? 0

@@ -25,7 +25,8 @@ export async function shelfItems(): Promise<readonly ShelfItem[]> {
     requests.map(async ({ url }) => {
       const response = await shelf?.match(url)
       const file = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? url)
-      return { name: file, bytes: Number(response?.headers.get('content-length') ?? 0) }
+      const size = response?.headers.get('content-length')
+      return { name: file, bytes: size ? Number(size) : ((await response?.blob())?.size ?? 0) }
     }),
   )
 }

@@ -10,7 +10,7 @@ describe('a wish as text', () => {
     expect(decodeWish(encodeWish(wish), 3)).toEqual(wish)
     const colour = painted(emptyWish([8, 8, 3], 1), 'bright', { x: 0, y: 0, radius: 2 })
     expect(decodeWish(encodeWish(colour), 1)).toEqual(colour)
-    expect(decodeWish(encodeWish(emptyWish([64, 64, 3])), 4)).toEqual(emptyWish([64, 64, 3]))
+    expect(decodeWish(encodeWish(emptyWish([64, 64, 3], 4)), 4)).toEqual(emptyWish([64, 64, 3], 4))
   })
 
   test('is short where much is alike', () => {

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import type { Wish } from './plan.ts'
 
 /** An empty wish about pictures of this shape. */
-export function emptyWish([height, width, channels]: readonly [number, number, number], strength = 4): Wish {
+export function emptyWish([height, width, channels]: readonly [number, number, number], strength = 6): Wish {
   const pixels = height * width
   return { mask: new Uint8Array(pixels), target: new Uint8Array(pixels * channels), strength }
 }

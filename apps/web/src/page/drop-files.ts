@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { giveFile, load } from '../engine-client.ts'
-import type { ModelChoice } from '../plan.ts'
+import type { FileFacts, ModelChoice } from '../plan.ts'
 import type { Loading, Problem } from '../protocol.ts'
 import { stop } from '../runs.ts'
 import { engine, engineFacts, model, takeModel } from '../settings.ts'
@@ -9,7 +9,13 @@ import { putOnShelf } from '../weight-shelf.ts'
 /** How far a model is that was asked for by address or by file. */
 export const opening = signal<
   | { readonly state: 'loading'; readonly loading?: Loading; readonly name: string }
-  | { readonly state: 'failed'; readonly problem: Problem; readonly name: string }
+  | {
+      readonly state: 'failed'
+      readonly problem: Problem
+      readonly name: string
+      /** Tries once more, told what the file does not say. Absent where that would not help. */
+      readonly tell?: (facts: FileFacts) => void
+    }
   | { readonly state: 'ready'; readonly name: string; readonly kept: boolean }
   | undefined
 >(undefined)
@@ -57,7 +63,13 @@ export function openModel(
       shelfVersion.value++
     },
     onFailed: (problem) => {
-      opening.value = { state: 'failed', problem, name }
+      const asks = problem.name === 'UndescribedFileError' || choice.facts !== undefined
+      opening.value = {
+        state: 'failed',
+        problem,
+        name,
+        ...(asks ? { tell: (facts) => openModel({ ...choice, facts }, name, keep) } : {}),
+      }
     },
   })
 }

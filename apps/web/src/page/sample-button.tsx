@@ -1,8 +1,8 @@
 import type { Figure } from '../link.ts'
 import type { RunPlan } from '../plan.ts'
-import type { Loading } from '../protocol.ts'
 import { active, runs, start, stop } from '../runs.ts'
 import { engineFacts } from '../settings.ts'
+import { loadingWords } from './loading-words.ts'
 
 /** Starts and stops a figure, and says under the button how far it is. */
 export function SampleButton({
@@ -45,7 +45,7 @@ function stateWords(figure: Figure): string {
     case 'sampling':
       return `Step ${frames.length} of ${total}${pace(run.frames.at(-1)?.took)}`
     case 'done':
-      return `${total} steps in ${seconds(frames.reduce((sum, { took }) => sum + took, 0))}`
+      return `${total} ${total === 1 ? 'step' : 'steps'} in ${seconds(frames.reduce((sum, { took }) => sum + took, 0))}`
     case 'stopped':
       return frames.length > 0 ? `Stopped after step ${frames.length} of ${total}.` : 'Stopped.'
   }
@@ -53,21 +53,3 @@ function stateWords(figure: Figure): string {
 
 const pace = (took = 0) => (took >= 1000 ? `, ${seconds(took)} each` : `, ${Math.round(took)} ms each`)
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`
-
-function loadingWords({ stage, loaded, total }: Loading): string {
-  const bytes = total > 0 ? ` ${megabytes(loaded)} of ${megabytes(total)} MB` : ''
-  switch (stage) {
-    case 'engine':
-      return 'Starting the engine.'
-    case 'denoiser':
-      return `Loading the denoiser${bytes}.`
-    case 'classifier':
-      return `Loading the classifier${bytes}.`
-    case 'weights':
-      return `Reading the weights${bytes}.`
-    case 'first step':
-      return 'Preparing the first step.'
-  }
-}
-
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)

@@ -1,10 +1,12 @@
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
 import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings.ts'
 import { clearShelf, type ShelfItem, shelfItems } from '../weight-shelf.ts'
 import { opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
+import { FactsForm } from './facts-form.tsx'
+import { loadingWords } from './loading-words.ts'
 
 const engineNames: Readonly<Record<EngineChoice, string>> = {
   auto: 'The fastest that runs',
@@ -17,6 +19,7 @@ const engineNames: Readonly<Record<EngineChoice, string>> = {
 /** Which weights and which engine: own files, addresses, what the browser keeps of them. */
 export function Weights() {
   const address = useSignal('')
+  const guideAddress = useSignal('')
   const { name, shape, classes, unguided } = modelFacts.value
   return (
     <section class="figure weights" id="weights" aria-labelledby="weights-title">
@@ -24,8 +27,9 @@ export function Weights() {
         <h2 id="weights-title">Your own weights</h2>
         <p>
           Any UNet of the paper’s family runs here: a <code>.safetensors</code> that{' '}
-          <code>guided-diffusion train</code> wrote, or one of OpenAI’s published <code>.pt</code>{' '}
-          checkpoints, if your device has the memory. Files are read on your device and go nowhere.
+          <code>guided-diffusion train</code> wrote, one of OpenAI’s published <code>.pt</code> checkpoints,
+          or your own of their code, if your device has the memory. Files are read on your device and go
+          nowhere.
         </p>
       </div>
       <div class="panels">
@@ -56,25 +60,29 @@ export function Weights() {
             </span>
           </label>
           <form
-            class="joined"
+            class="addresses"
             onSubmit={(event) => {
               event.preventDefault()
-              if (address.value) openModel({ denoiser: address.value }, address.value)
+              const guide = guideAddress.value ? { classifier: guideAddress.value } : {}
+              openModel({ denoiser: address.value, ...guide }, fileName(address.value))
             }}
           >
-            <input
-              type="url"
+            <AddressInput
+              name="Address of a denoiser"
+              hint="https://…/model.safetensors"
+              value={address}
               required
-              placeholder="https://…/model.safetensors"
-              aria-label="Address of weights"
-              value={address.value}
-              onInput={({ currentTarget }) => {
-                address.value = currentTarget.value
-              }}
             />
-            <button type="submit" class="quiet">
-              Load
-            </button>
+            <div class="joined">
+              <AddressInput
+                name="Address of its classifier"
+                hint="…/classifier.safetensors, if any"
+                value={guideAddress}
+              />
+              <button type="submit" class="quiet">
+                Load
+              </button>
+            </div>
           </form>
           <Opening />
         </div>
@@ -116,27 +124,69 @@ export function Weights() {
   )
 }
 
+function AddressInput({
+  name,
+  hint,
+  value,
+  required = false,
+}: {
+  name: string
+  hint: string
+  value: Signal<string>
+  required?: boolean
+}) {
+  return (
+    <input
+      type="url"
+      required={required}
+      placeholder={hint}
+      aria-label={name}
+      value={value.value}
+      onInput={({ currentTarget }) => {
+        value.value = currentTarget.value
+      }}
+    />
+  )
+}
+
+const fileName = (address: string) =>
+  decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address)
+
 function Opening() {
   const state = opening.value
   if (!state) return null
   if (state.state === 'failed') {
-    const { message, advice } = state.problem
+    const { name, message, advice } = state.problem
+    const asks = name === 'UndescribedFileError'
     return (
       <div class="problem" role="alert">
-        <p class="title">{state.name} can’t be used</p>
+        <p class="title">{asks ? `What is ${state.name}?` : `${state.name} can’t be used`}</p>
         <p>{message}</p>
         {advice && <p>{advice}</p>}
-        <p>The page goes on with {modelFacts.value.name}.</p>
+        {state.tell && <FactsForm tell={state.tell} />}
+        {!asks && <p>The page goes on with {modelFacts.value.name}.</p>}
       </div>
     )
   }
-  const { loaded = 0, total = 0 } = (state.state === 'loading' && state.loading) || {}
+  if (state.state === 'ready') {
+    return (
+      <p class="hint" role="status">
+        {state.name} is ready.{state.kept ? '' : ' The browser has no room to keep it.'}
+      </p>
+    )
+  }
+  const { loaded = 0, total = 0 } = state.loading ?? {}
   return (
-    <p class="hint" role="status">
-      {state.state === 'ready'
-        ? `${state.name} is ready.${state.kept ? '' : ' The browser has no room to keep it.'}`
-        : `Loading ${state.name}${total > 0 ? `, ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB` : ''} …`}
-    </p>
+    <div>
+      <p class="hint" role="status">
+        {state.loading ? loadingWords(state.loading) : `Waiting for ${state.name}.`}
+      </p>
+      <progress
+        aria-label={`Loading ${state.name}`}
+        max={1}
+        {...(total > 0 ? { value: loaded / total } : {})}
+      />
+    </div>
   )
 }
 

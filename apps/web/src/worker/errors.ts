@@ -19,3 +19,13 @@ export class ModelFileError extends Error {
     this.advice = facts.advice
   }
 }
+
+/** A file of plain tensors, which does not say what is needed to sample with them. */
+export class UndescribedFileError extends Error {
+  override readonly name = 'UndescribedFileError'
+  readonly advice = 'Say below how it was trained.'
+
+  constructor(file: string) {
+    super(`${file} holds tensors alone, and does not say for which images and noise they were trained.`)
+  }
+}

@@ -9,7 +9,8 @@ import {
   publishedModels,
   recognizePublished,
 } from '@guided-diffusion/models'
-import { ModelFileError } from './errors.ts'
+import type { FileFacts } from '../plan.ts'
+import { ModelFileError, UndescribedFileError } from './errors.ts'
 
 export interface ModelFile {
   readonly name: string
@@ -20,28 +21,58 @@ export interface ModelFile {
 }
 
 /**
- * Reads the directory of a file, not its weights.
+ * Reads the directory of a file, not its weights. `facts` are for what it does not say itself.
  *
- * @throws ModelFileError; UnknownArchitectureError of `@guided-diffusion/models`, and the errors of
- *   `@guided-diffusion/checkpoints`.
+ * @throws ModelFileError, UndescribedFileError; UnknownArchitectureError of `@guided-diffusion/models`, and the errors
+ *   of `@guided-diffusion/checkpoints`.
  */
-export async function readModelFile(name: string, file: Blob, signal: AbortSignal): Promise<ModelFile> {
+export async function readModelFile(
+  name: string,
+  file: Blob,
+  { signal, facts }: { readonly signal: AbortSignal; readonly facts?: FileFacts | undefined },
+): Promise<ModelFile> {
   const { reader } = await openNetwork(new File([file], name), { signal })
   try {
     const shapes = new Map([...reader.tensors].map(([tensor, { shape }]) => [tensor, shape]))
-    const network = describedNetwork(reader.metadata) ?? inferNetwork(shapes)
     const [published] = recognizePublished(shapes)
-    const diffusion = described(name, reader) ?? (published && publishedModels[published].diffusion)
-    if (!diffusion) {
-      throw new ModelFileError({
-        file: name,
-        problem: 'does not say which process its network was trained for',
-        advice: 'Give a model.safetensors that guided-diffusion train wrote, or a published checkpoint.',
-      })
-    }
+    const network =
+      describedNetwork(reader.metadata) ?? (published ? inferNetwork(shapes) : networkOf(name, shapes, facts))
+    const diffusion =
+      described(name, reader) ??
+      (published && publishedModels[published].diffusion) ??
+      (facts && trained(facts, network))
+    if (!diffusion) throw new UndescribedFileError(name)
     return { name, file, network, diffusion, classNames: namesIn(reader) }
   } finally {
     await reader.close()
+  }
+}
+
+/** What every network of the family has: other files are not worth asking about. */
+const firstTensor = 'input_blocks.0.0.weight'
+
+function networkOf(
+  name: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  facts: FileFacts | undefined,
+): NetworkDescription {
+  if (!facts) {
+    if (shapes.has(firstTensor)) throw new UndescribedFileError(name)
+    return inferNetwork(shapes)
+  }
+  const { size, heads, attentionOrder } = facts
+  const each = 'count' in heads ? { heads: heads.count } : { headChannels: heads.channels }
+  return inferNetwork(shapes, { size, attentionOrder, ...each })
+}
+
+/** The reference code's process: 1000 steps, ε predicted, β as the variance where the network learned none. */
+function trained({ schedule }: FileFacts, { config }: NetworkDescription): DiffusionDescription {
+  const learned = config.outChannels === 2 * (config.inChannels ?? 3)
+  return {
+    schedule,
+    steps: 1000,
+    prediction: 'epsilon',
+    variance: learned ? 'learned-range' : 'fixed-large',
   }
 }
 

@@ -4,7 +4,7 @@ import type { Denoiser, DiffusionDescription } from '@guided-diffusion/diffusion
 import { unconditional } from '@guided-diffusion/guidance'
 import { loadUNet, type NetworkDescription, type UNet } from '@guided-diffusion/models'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
-import { builtIn, type ModelChoice } from '../plan.ts'
+import { builtIn, type FileFacts, type ModelChoice } from '../plan.ts'
 import type { Loading, ModelFacts } from '../protocol.ts'
 import { ModelFileError } from './errors.ts'
 import { type ModelFile, readModelFile } from './model-file.ts'
@@ -35,7 +35,7 @@ export interface LoadModelOptions {
  */
 export async function loadModel(choice: ModelChoice, options: LoadModelOptions): Promise<Model> {
   const { signal, onProgress } = options
-  const denoiserFile = await findFile(choice.denoiser, 'denoiser', options)
+  const denoiserFile = await findFile(choice.denoiser, 'denoiser', choice.facts, options)
   if (denoiserFile.network.kind !== 'unet') throw wrongKind(denoiserFile, 'denoiser')
   const config = denoiserFile.network.config
   const guide = await findGuide(choice, denoiserFile, options)
@@ -53,7 +53,7 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
   const classNames = guide.file?.classNames.length ? guide.file.classNames : denoiserFile.classNames
   return {
     unet,
-    denoiser: config.classes !== undefined && config.nullClass ? unconditional(unet) : unet,
+    denoiser: config.classes === undefined || config.nullClass ? unconditional(unet) : unet,
     diffusion: denoiserFile.diffusion,
     ...(classifier ? { classifier } : {}),
     facts: {
@@ -87,12 +87,13 @@ const addresses = { denoiser: pretrained.denoiser, classifier: pretrained.classi
 async function findFile(
   place: string,
   stage: 'denoiser' | 'classifier',
+  facts: FileFacts | undefined,
   { signal, onProgress, dropped }: LoadModelOptions,
 ): Promise<ModelFile> {
   if (place.startsWith('file:')) {
     const name = place.slice('file:'.length)
     const file = dropped.get(name) ?? (await droppedFile(name))
-    if (file) return readModelFile(name, file, signal)
+    if (file) return readModelFile(name, file, { signal, facts })
     throw new ModelFileError({
       file: name,
       problem: 'is a file on the device of whoever made the link',
@@ -104,11 +105,10 @@ async function findFile(
     signal,
     onProgress: (progress) => onProgress({ stage, ...progress }),
   })
-  return readModelFile(
-    decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address),
-    file,
+  return readModelFile(decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address), file, {
     signal,
-  )
+    facts,
+  })
 }
 
 /** The classifier that was chosen; else the built-in one where it reads the same images with the same noise. */
@@ -117,7 +117,7 @@ async function findGuide(
   denoiser: ModelFile,
   options: LoadModelOptions,
 ): Promise<{ readonly file?: ModelFile; readonly why?: string }> {
-  const file = await findFile(choice.classifier ?? builtIn, 'classifier', options)
+  const file = await findFile(choice.classifier ?? builtIn, 'classifier', choice.facts, options)
   if (file.network.kind !== 'classifier') throw wrongKind(file, 'classifier')
   const difference = mismatch(denoiser, file)
   if (!difference) return { file }
