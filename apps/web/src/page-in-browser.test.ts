@@ -1,18 +1,20 @@
+import { readFile } from 'node:fs/promises'
 import { startBackend } from '@guided-diffusion/backends'
 import { wasm } from '@guided-diffusion/backends/wasm'
-import { browserForTests, launchBrowser, openPage } from '@guided-diffusion/browser'
 import { loadClassifier } from '@guided-diffusion/classifier'
 import { describedDiffusion, generate } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { loadUNet } from '@guided-diffusion/models'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finished, greyValues, serveBuilt } from '../testing/built-page.ts'
+import { dropFile, reads, sample } from '../testing/controls.ts'
+import { mainThreadTasks } from '../testing/main-thread.ts'
+import { farthest, torchFile } from '../testing/networks.ts'
+import { browserPath, pagesForTests } from '../testing/pages.ts'
 import { toBytes } from './pixels.ts'
-
-const path = browserForTests()
 
 /** What the page should show: one noise alone and guided, sampled in Node. */
 async function sampledInNode(steps: number, label: number, gamma: number): Promise<Uint8Array[]> {
@@ -35,192 +37,186 @@ async function sampledInNode(steps: number, label: number, gamma: number): Promi
   return [bytes.subarray(0, 784), bytes.subarray(784)]
 }
 
-const farthest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)
-
-describe.skipIf(!path)('the page in Chromium', () => {
-  let browser: Browser
-  let served: Awaited<ReturnType<typeof serveBuilt>>
-  beforeAll(async () => {
-    served = await serveBuilt()
-    browser = await launchBrowser(path as string)
-  }, 120_000)
-  afterAll(async () => {
-    await browser?.close()
-    await served?.close()
-  })
-
-  /** Opens the page, or a link to it, and closes it when the test is over. */
-  async function withPage(hash: string, action: (page: Page, problems: readonly string[]) => Promise<void>) {
-    const { page, problems } = await openPage(browser, served.page + hash)
-    try {
-      await action(page, problems)
-    } finally {
-      await page.close()
-    }
-  }
+describe.skipIf(!browserPath)('the page in Chromium', () => {
+  const pages = pagesForTests()
 
   test('samples by click what Node samples, and leaves the main thread free', async () => {
     const expected = await sampledInNode(5, 8, 4)
-    await withPage('', async (page, problems) => {
+    await pages.withPage('', async (page, problems) => {
       await page.locator('label', { hasText: 'bag' }).click()
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.evaluate(() => {
-        const tasks: number[] = []
-        Object.assign(globalThis, { tasks, began: performance.now() })
-        new PerformanceObserver((list) =>
-          tasks.push(...list.getEntries().map(({ duration }) => duration)),
-        ).observe({
-          type: 'longtask',
-        })
+      const tasks = await mainThreadTasks(pages.browser, page, async () => {
+        await sample(page, 5)
+        await reads(page, /^5 steps in/)
       })
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      expect(await finished(page)).toMatch(/^5 steps in/)
       expect(
         farthest(await greyValues(page, /left alone, after step 5/), expected[0] as Uint8Array),
       ).toBeLessThan(3)
       expect(
         farthest(await greyValues(page, /guided towards bag, after/), expected[1] as Uint8Array),
       ).toBeLessThan(3)
-      // on a quiet machine there is none over 50 ms; a busy one stretches all, and a step on this thread would fill it
-      const { long, elapsed } = await page.evaluate(() => ({
-        long: (globalThis as unknown as { tasks: number[] }).tasks,
-        elapsed: performance.now() - (globalThis as unknown as { began: number }).began,
-      }))
-      expect(long.reduce((sum, duration) => sum + duration, 0)).toBeLessThan(elapsed / 5)
+      // no task is a long one; by the clock it may be, where other programs have the processor meanwhile
+      const longest = Math.max(...tasks.map(({ processor }) => processor))
+      const slowest = Math.max(...tasks.map(({ duration }) => duration))
+      console.info(
+        `main thread while sampling: ${tasks.length} tasks, longest ${longest.toFixed(1)} ms of the processor, ${slowest.toFixed(1)} ms by the clock`,
+      )
+      expect(longest).toBeGreaterThan(0)
+      expect(longest).toBeLessThan(50)
       expect(problems).toEqual([])
     })
   })
 
   test('takes a γ that is moved while a picture forms, and links to it', async () => {
-    await withPage('', async (page) => {
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('10')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      await page.locator('.instrument .progress', { hasText: /^Step [2-5] of/ }).waitFor({ timeout: 120_000 })
+    await pages.withPage('', async (page) => {
+      await sample(page, 10)
+      await reads(page, /^Step [2-5] of/)
       await page.locator('#gamma').fill('9')
-      await finished(page)
+      await reads(page, /^10 steps in/)
       const before = await greyValues(page, /guided towards sneaker, after step 10/)
       await page.getByRole('button', { name: 'Copy link' }).first().click()
-      const link = await page.evaluate(() => location.hash)
-      expect(link).toMatch(/gamma=4,[3-9]:9&/)
-      await withPage(link, async (again) => {
-        await finished(again)
-        expect(
-          farthest(await greyValues(again, /guided towards sneaker, after step 10/), before),
-        ).toBeLessThan(2)
-      })
+      expect(page.url()).toMatch(/gamma=4,[3-9]:9&/)
+      await page.reload()
+      await reads(page, /^10 steps in/)
+      expect(farthest(await greyValues(page, /guided towards sneaker, after step 10/), before)).toBeLessThan(
+        2,
+      )
     })
   })
 
   test('stops at a click, and samples again afterwards', async () => {
-    await withPage('', async (page, problems) => {
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('100')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      await page.locator('.instrument .progress', { hasText: /^Step \d/ }).waitFor({ timeout: 120_000 })
+    await pages.withPage('', async (page, problems) => {
+      await sample(page, 100)
+      await reads(page, /^Step \d/)
       await page.getByRole('button', { name: 'Stop' }).click()
-      expect(await page.locator('.instrument .progress').innerText()).toMatch(
-        /^Stopped after step \d+ of 100/,
-      )
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      await page.locator('.instrument .progress', { hasText: '5 steps in' }).waitFor({ timeout: 120_000 })
+      await reads(page, /^Stopped after step \d+ of 100/)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
       expect(problems).toEqual([])
     })
   })
 
-  test('explains a corrupt file and goes on with the model before', async () => {
-    await withPage('', async (page) => {
-      const picker = page.locator('input[type=file]')
-      await picker.setInputFiles({
-        name: 'model.safetensors',
-        mimeType: 'application/octet-stream',
-        buffer: Buffer.from('{"this":"is no weight file"}'),
-      })
-      const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
-      expect(await alert.innerText()).toContain('model.safetensors can’t be used')
-      expect(await alert.innerText()).toContain('goes on with Fashion-MNIST')
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      expect(await finished(page)).toBeDefined()
-      await page.locator('.instrument .progress', { hasText: '5 steps in' }).waitFor({ timeout: 120_000 })
-    })
-  })
+  test('follows what is painted, and holds on to what is to stay', async () => {
+    await pages.withPage('', async (page, problems) => {
+      const easel = page.locator('#figure-paint')
+      const pictures = async () => {
+        expect(await finished(page, 'paint')).toMatch(/^10 steps in/)
+        const [without, wished] = await Promise.all(
+          [/without the wish/, /with the wish/].map((name) => greyValues(page, name)),
+        )
+        return { without: without as number[], wished: wished as number[] }
+      }
+      await page.getByRole('combobox', { name: 'Steps' }).selectOption('10')
+      await easel.getByRole('slider', { name: 'Strength' }).fill('10')
+      await easel.getByRole('button', { name: 'A dark hole' }).click()
+      await easel.getByRole('button', { name: 'Sample with this wish' }).click()
+      const hole = await pictures()
+      const inHole = (i: number) => distanceToMiddle(i) < 4
+      const darker = (chosen: (i: number) => boolean) =>
+        mean(hole.without, chosen) - mean(hole.wished, chosen)
+      expect(mean(hole.without, inHole)).toBeGreaterThan(100)
+      expect(mean(hole.wished, inHole)).toBeLessThan(50)
+      expect(Math.abs(darker((i) => !inHole(i)))).toBeLessThan(darker(inHole) / 4)
 
-  test('says what to do where a link names a file of somebody else', async () => {
-    await withPage('#model=file:mine.safetensors&steps=5', async (page) => {
-      const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
-      expect(await alert.innerText()).toContain('mine.safetensors')
-      await alert.getByRole('button', { name: 'Use the built-in model' }).click()
-      await page.locator('.instrument .progress', { hasText: '5 steps in' }).waitFor({ timeout: 120_000 })
+      // the guided picture of one seed is held on to, in a disc, in the picture of another
+      await sample(page, 10)
+      await reads(page, /^10 steps in/)
+      const kept = await greyValues(page, /guided towards sneaker, after step 10/)
+      await page.getByRole('spinbutton', { name: 'Seed' }).fill('11')
+      await easel.getByRole('button', { name: 'Clear' }).click()
+      await easel.getByRole('radio', { name: 'keep' }).check()
+      await easel.getByRole('slider', { name: 'Size' }).fill('5')
+      await easel.locator('.paint-canvas').click()
+      await easel.getByRole('button', { name: 'Sample with this wish' }).click()
+      const disc = await pictures()
+      const inDisc = (i: number) => distanceToMiddle(i) < 5
+      const misses = (values: readonly number[]) =>
+        mean(
+          values.map((value, i) => Math.abs(value - (kept[i] as number))),
+          inDisc,
+        )
+      expect(misses(disc.wished)).toBeLessThan(misses(disc.without) / 2)
+      expect(problems).toEqual([])
     })
   })
 
   test('is there without a network, weights and engine and all, on a host that sends no headers', async () => {
     const plain = await serveBuilt({ isolated: false })
-    const context = await browser.newContext()
+    const context = await pages.browser.newContext()
     const page = await context.newPage()
     try {
       await page.goto(plain.page)
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      await finished(page)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
       expect(await page.locator('#weights').innerText()).toMatch(/7\.8 MB in all/)
       // under the service worker the page is isolated, as threads of WebAssembly need, and what it uses is kept
       await page.reload()
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      await finished(page)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
       await plain.close()
       await page.reload()
-      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
-      await page.getByRole('button', { name: 'Sample', exact: true }).click()
-      expect(await finished(page)).toMatch(/^5 steps in/)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
     } finally {
       await context.close()
     }
   })
 
-  test.each(['light', 'dark'] as const)(
-    'has nothing that axe-core objects to, in the %s theme',
-    async (colorScheme) => {
+  describe('once it has sampled', () => {
+    let page: Page
+    beforeAll(async () => {
+      page = await pages.browser.newPage({
+        viewport: { width: 1280, height: 900 },
+        colorScheme: 'light',
+        reducedMotion: 'reduce',
+      })
+      await page.addInitScript(() => {
+        const shifts: number[] = []
+        Object.assign(globalThis, { shifts })
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries())
+            shifts.push((entry as PerformanceEntry & { value: number }).value)
+        }).observe({ type: 'layout-shift', buffered: true })
+      })
+      await page.goto(`${pages.address}#steps=5&count=2`)
+      await reads(page, /^5 steps in/)
+    }, 60_000)
+    afterAll(() => page?.close())
+
+    test('nothing has moved', async () => {
+      const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts)
+      expect(shifts.reduce((sum, value) => sum + value, 0)).toBeLessThan(0.01)
+    })
+
+    test('axe-core objects to nothing and all fits the screen, in both themes and at both sizes', async () => {
+      // an alert and its form are part of the page too
+      await dropFile(page, 'mine.pt', await readFile(torchFile))
+      await page.getByRole('alert').waitFor()
+      await page.evaluate(axe.source)
       for (const viewport of [
         { width: 1280, height: 900 },
         { width: 390, height: 844 },
       ]) {
-        const page = await browser.newPage({ colorScheme, viewport, reducedMotion: 'reduce' })
-        await page.goto(`${served.page}#steps=5&count=2&zoom=1`)
-        await finished(page)
-        await page.evaluate(axe.source)
-        const { violations } = await page.evaluate(() =>
-          (globalThis as unknown as { axe: typeof axe }).axe.run(),
-        )
-        expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([])
-        // nothing is wider than the screen
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
-          viewport.width,
-        )
-        await page.close()
+        await page.setViewportSize(viewport)
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme })
+          const { violations } = await page.evaluate(() =>
+            (globalThis as unknown as { axe: typeof axe }).axe.run(),
+          )
+          expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([])
+        }
+        const width = await page.evaluate(() => document.documentElement.scrollWidth)
+        expect(width).toBeLessThanOrEqual(viewport.width)
       }
-    },
-  )
-
-  test('does not move while it loads and samples', async () => {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
-    await page.addInitScript(() => {
-      const shifts: number[] = []
-      Object.assign(globalThis, { shifts })
-      new PerformanceObserver((list) => {
-        for (const entry of list.getEntries())
-          shifts.push((entry as PerformanceEntry & { value: number }).value)
-      }).observe({ type: 'layout-shift', buffered: true })
     })
-    await page.goto(`${served.page}#steps=5`)
-    await finished(page)
-    const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts)
-    expect(shifts.reduce((sum, value) => sum + value, 0)).toBeLessThan(0.01)
-    await page.close()
   })
 })
+
+/** Pixels from the middle of a picture of 28 × 28. */
+const distanceToMiddle = (place: number) => Math.hypot((place % 28) - 13.5, Math.floor(place / 28) - 13.5)
+
+/** Mean of the values whose place is chosen. */
+function mean(values: readonly number[], chosen: (place: number) => boolean): number {
+  const some = values.filter((_, place) => chosen(place))
+  return some.reduce((sum, value) => sum + value, 0) / some.length
+}

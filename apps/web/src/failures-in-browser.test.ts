@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Served, serveFolder } from '@guided-diffusion/browser'
+import type { Page, Worker } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chooseEngine, reads, sample } from '../testing/controls.ts'
+import { writeDenoiser } from '../testing/networks.ts'
+import { browserPath, pagesForTests } from '../testing/pages.ts'
+
+describe.skipIf(!browserPath)('engines that end', () => {
+  const pages = pagesForTests()
+  let folder: string
+  let served: Served
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-weights-'))
+    // small: a graphics card made of software is slow
+    await writeDenoiser(
+      join(folder, 'small.safetensors'),
+      { size: 8, inChannels: 1, channels: 32, multipliers: [1], blocks: 1, outChannels: 1 },
+      { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-small' },
+    )
+    served = await serveFolder(folder, { headers: { 'Access-Control-Allow-Origin': '*' } })
+  })
+  afterAll(async () => {
+    await served?.close()
+    await rm(folder, { recursive: true })
+  })
+  const small = (steps: number) => `#model=${served.address}small.safetensors&engine=wasm&steps=${steps}`
+
+  test('a graphics device that goes between two pictures is replaced; one that goes meanwhile is explained', async () => {
+    await pages.withPage(small(1), async (page) => {
+      await reads(page, /^1 step in/)
+      const devices = await watchDevices(page)
+      await chooseEngine(page, 'webgpu')
+      await sample(page, 1)
+      await reads(page, /^1 step in/)
+      expect(await devices.count()).toBe(1)
+      await devices.destroyLast()
+      await sample(page, 250)
+      await reads(page, /^Step \d/)
+      expect(await devices.count()).toBe(2)
+      expect(await page.getByRole('alert').count()).toBe(0)
+
+      await devices.destroyLast()
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toMatch(/The graphics device was taken away/)
+      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
+      await alert.getByRole('button', { name: 'Use WebAssembly' }).click()
+      await reads(page, /^5 steps in/)
+      expect(await page.getByRole('combobox', { name: 'Compute with' }).inputValue()).toBe('wasm')
+    })
+  })
+
+  test('a worker that ends is explained, and a new one goes on', async () => {
+    await pages.withPage(small(5), async (page) => {
+      await reads(page, /^5 steps in/)
+      await sample(page, 250)
+      await reads(page, /^Step \d/)
+      await sampler(page).evaluate(() => {
+        setTimeout(() => {
+          throw new Error('nothing goes any more')
+        })
+      })
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toMatch(/The sampler ended(.|\s)*nothing goes any more/)
+      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
+      await alert.getByRole('button', { name: 'Try again' }).click()
+      await reads(page, /^5 steps in/)
+    })
+  })
+})
+
+function sampler(page: Page): Worker {
+  const found = page.workers().find((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
+  if (!found) throw new Error(`The page has no sampler among ${page.workers().map((each) => each.url())}.`)
+  return found
+}
+
+/** Watches which devices the worker opens from now on, and can take the last away, as a driver that restarts does. */
+async function watchDevices(page: Page) {
+  const worker = sampler(page)
+  await worker.evaluate(() => {
+    const devices: GPUDevice[] = []
+    const open = GPUAdapter.prototype.requestDevice
+    GPUAdapter.prototype.requestDevice = async function (...options) {
+      const device = await open.apply(this, options)
+      devices.push(device)
+      return device
+    }
+    Object.assign(globalThis, { devices })
+  })
+  return {
+    count: () => worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.length),
+    destroyLast: () =>
+      worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)?.destroy()),
+  }
+}

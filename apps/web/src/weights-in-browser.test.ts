@@ -1,0 +1,182 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serveFolder } from '@guided-diffusion/browser'
+import type { DiffusionDescription } from '@guided-diffusion/diffusion'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { greyValues } from '../testing/built-page.ts'
+import { dropFile, reads, sample } from '../testing/controls.ts'
+import { peakMemory } from '../testing/memory.ts'
+import { farthest, sampledAlone, torchFile, writeDenoiser } from '../testing/networks.ts'
+import { browserPath, pagesForTests } from '../testing/pages.ts'
+
+const diffusion: DiffusionDescription = {
+  schedule: 'cosine',
+  steps: 1000,
+  prediction: 'v',
+  variance: 'fixed-small',
+}
+const config = { size: 16, inChannels: 1, blocks: 1, outChannels: 1 }
+
+/** What servers send whose files pages of other origins may read. */
+const shared = { 'Access-Control-Allow-Origin': '*' }
+
+const loadFrom = async (page: Page, address: string) => {
+  await page.getByRole('textbox', { name: 'Address of a denoiser' }).fill(address)
+  await page.getByRole('button', { name: 'Load', exact: true }).click()
+}
+
+const says = (page: Page, words: string | RegExp) =>
+  page.locator('#weights').getByText(words).waitFor({ timeout: 60_000 })
+
+describe.skipIf(!browserPath)('weights of the reader’s own', () => {
+  const pages = pagesForTests()
+  let folder: string
+  let small: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'guided-diffusion-weights-'))
+    small = join(folder, 'small.safetensors')
+    await writeDenoiser(small, { ...config, channels: 32, multipliers: [1] }, diffusion)
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  test('come from another server piece by piece, stay for the next visit, and go at a click', async () => {
+    const path = join(folder, 'large.safetensors')
+    await writeDenoiser(path, { ...config, channels: 160, multipliers: [1, 2] }, diffusion)
+    const expected = await sampledAlone(path, { diffusion, steps: 5, shape: [16, 16, 1] })
+    const server = await serveFolder(folder, { headers: shared })
+    await pages.withPage('', async (page, problems) => {
+      await loadFrom(page, `${server.address}small.safetensors`)
+      await says(page, 'small.safetensors is ready.')
+      const before = await peakMemory(pages.browser)
+      const seen = await statusWords(page)
+      await loadFrom(page, `${server.address}large.safetensors`)
+      await says(page, 'large.safetensors is ready.')
+      // once in the engine, and not once more beside it
+      const rise = ((await peakMemory(pages.browser)) ?? 0) - (before ?? 0)
+      console.info(`pages hold ${(rise / 1e6).toFixed(0)} MB more at most for a file of 77 MB`)
+      expect(rise).toBeLessThan(2 * 77e6)
+      const progress = (await seen()).flatMap(
+        (words) => /^Loading the denoiser ([\d.]+) of 77\.\d MB/.exec(words)?.[1] ?? [],
+      )
+      expect(progress.length).toBeGreaterThan(2)
+      expect(progress.map(Number)).toEqual(progress.map(Number).toSorted((a, b) => a - b))
+      expect(progress.at(-1)).toMatch(/^77/)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
+      expect(problems).toEqual([])
+
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      await server.close()
+      await page.reload()
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
+      await page.locator('.shelf').getByText('large.safetensors').waitFor()
+      await page.locator('#weights').getByRole('button', { name: 'Clear' }).click()
+      await says(page, /^No weights yet/)
+
+      await page.reload()
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toMatch(
+        /large\.safetensors can't be loaded: the server does not answer/,
+      )
+    })
+  })
+
+  test('are what PyTorch saved, dropped anywhere, once it is said how they were trained', async () => {
+    const expected = await sampledAlone(torchFile, {
+      config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
+      diffusion: { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-large' },
+      steps: 5,
+      shape: [16, 16, 3],
+    })
+    const red = expected.filter((_, i) => i % 3 === 0)
+    await pages.withPage('', async (page, problems) => {
+      await dropFile(page, 'mine.pt', await readFile(torchFile))
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toMatch(/What is mine\.pt\?/)
+      await alert.getByRole('combobox', { name: 'Image size' }).selectOption('16')
+      await alert.getByRole('combobox', { name: 'Noise schedule' }).selectOption('cosine')
+      await alert.getByRole('combobox', { name: 'Attention heads' }).selectOption('of 64 channels')
+      await alert.getByRole('button', { name: 'Try with these' }).click()
+      await alert.getByText('mine.pt can’t be used').waitFor({ timeout: 60_000 })
+      await alert.getByRole('combobox', { name: 'Attention heads' }).selectOption('1 head')
+      await alert.getByRole('button', { name: 'Try with these' }).click()
+      await says(page, 'mine.pt is ready.')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), red)).toBeLessThan(3)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toMatch(/model=file:mine\.pt&trained=16,1,legacy,cosine$/)
+      await page.reload()
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), red)).toBeLessThan(3)
+      expect(problems).toEqual([])
+    })
+  })
+
+  test('that break off, or are none, are told so, and the model before stays', async () => {
+    const bytes = await readFile(small)
+    let asked = 0
+    const server = createServer((_, response) => {
+      asked++
+      response.writeHead(200, { ...shared, 'Content-Length': bytes.length })
+      if (asked > 1) response.end(bytes)
+      else response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
+    await pages.withPage('', async (page) => {
+      await loadFrom(page, address)
+      await says(page, /the connection broke off before its end/)
+      await says(page, 'The page goes on with Fashion-MNIST.')
+      await loadFrom(page, address)
+      await says(page, 'small.safetensors is ready.')
+      expect(asked).toBe(2)
+      await page.locator('input[type=file]').setInputFiles({
+        name: 'model.safetensors',
+        mimeType: 'application/octet-stream',
+        buffer: Buffer.from('{"this":"is no weight file"}'),
+      })
+      await says(page, 'model.safetensors can’t be used')
+      await says(page, 'The page goes on with small.safetensors.')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+    })
+    server.close()
+  })
+
+  test('that a link names on somebody else’s device are asked for', async () => {
+    await pages.withPage('#model=file:mine.safetensors&steps=5', async (page) => {
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toContain('mine.safetensors')
+      await alert.getByRole('button', { name: 'Use the built-in model' }).click()
+      await reads(page, /^5 steps in/)
+    })
+  })
+})
+
+/** Collects what the line under the address says. */
+async function statusWords(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const words: string[] = []
+    Object.assign(globalThis, { words })
+    const look = () => {
+      const now = document.querySelector('#weights [role=status]')?.textContent
+      if (now && now !== words.at(-1)) words.push(now)
+    }
+    new MutationObserver(look).observe(document.querySelector('#weights') as Element, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    })
+  })
+  return () => page.evaluate(() => (globalThis as unknown as { words: string[] }).words)
+}

@@ -1,0 +1,63 @@
+/** Networks of random weights, and what Node samples with them: what the page must show. */
+import { createRequire } from 'node:module'
+import { startBackend } from '@guided-diffusion/backends'
+import { wasm } from '@guided-diffusion/backends/wasm'
+import { type DiffusionDescription, describedDiffusion, generate } from '@guided-diffusion/diffusion'
+import { loadUNet, networkSpecs, saveNetwork, type UNetConfig } from '@guided-diffusion/models'
+import { streamOf, uniform } from '@guided-diffusion/random'
+import { toBytes } from '../src/pixels.ts'
+
+/** What PyTorch saved of a small UNet: tensors alone. */
+export const torchFile = createRequire(import.meta.url).resolve(
+  '@guided-diffusion/tooling/golden/vectors/checkpoint-zip.pt',
+)
+
+/** Writes a denoiser that nobody trained: uniform weights whose variance keeps activations at their size. */
+export async function writeDenoiser(
+  path: string,
+  config: UNetConfig,
+  diffusion: DiffusionDescription,
+): Promise<void> {
+  const description = { kind: 'unet', config } as const
+  const tensors = new Map(
+    networkSpecs(description).map(({ name, shape, initial, fanIn }) => {
+      const size = shape.reduce((product, length) => product * length, 1)
+      const bound = shape.length === 1 ? 0.1 : Math.sqrt(3 / fanIn)
+      const data =
+        initial === 'ones'
+          ? new Float32Array(size).fill(1)
+          : Float32Array.from(uniform({ seed: 1, stream: streamOf(name) }, size), (u) => (2 * u - 1) * bound)
+      return [name, { shape, data }]
+    }),
+  )
+  await saveNetwork(path, { description, tensors }, { metadata: { diffusion: JSON.stringify(diffusion) } })
+}
+
+/** One noise of seed 7, sampled in Node without guidance: bytes as the page has them. */
+export async function sampledAlone(
+  path: string,
+  options: {
+    readonly config?: UNetConfig
+    readonly diffusion: DiffusionDescription
+    readonly steps: number
+    readonly shape: readonly [number, number, number]
+  },
+): Promise<Uint8Array> {
+  await startBackend([wasm()])
+  const unet = await loadUNet(path, options.config ? { config: options.config } : {})
+  const images = await generate({
+    diffusion: describedDiffusion(options.diffusion, `ddim${options.steps}`),
+    denoiser: unet,
+    shape: options.shape,
+    samples: [0],
+    seed: 7,
+  })
+  const bytes = toBytes(await images.data<'float32'>())
+  images.dispose()
+  unet.dispose()
+  return bytes
+}
+
+/** Farthest that two pictures are from each other, of 255. */
+export const farthest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)
