@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Served, serveFolder } from '@guided-diffusion/browser'
-import type { Page, Worker } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chooseEngine, reads, sample } from '../testing/controls.ts'
+import { chooseEngine, reads, sample, sampler } from '../testing/controls.ts'
 import { writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 
@@ -72,12 +72,6 @@ describe.skipIf(!browserPath)('engines that end', () => {
     })
   })
 })
-
-function sampler(page: Page): Worker {
-  const found = page.workers().find((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
-  if (!found) throw new Error(`The page has no sampler among ${page.workers().map((each) => each.url())}.`)
-  return found
-}
 
 /** Watches which devices the worker opens from now on, and can take the last away, as a driver that restarts does. */
 async function watchDevices(page: Page) {

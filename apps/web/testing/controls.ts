@@ -1,5 +1,5 @@
 /** What a reader does on the page. */
-import type { Page } from 'playwright-core'
+import type { Page, Worker } from 'playwright-core'
 
 /** Samples the first figure in some steps. */
 export async function sample(page: Page, steps: number): Promise<void> {
@@ -17,6 +17,13 @@ export async function reads(page: Page, words: RegExp): Promise<void> {
   const alert = page.locator('#figure-pair').getByRole('alert')
   await wanted.or(alert).first().waitFor({ timeout: 50_000 })
   if (!(await wanted.isVisible())) throw new Error(`The page says: ${await alert.innerText()}`)
+}
+
+/** The worker that samples, once it was started. */
+export function sampler(page: Page): Worker {
+  const found = page.workers().find((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
+  if (!found) throw new Error(`The page has no sampler among ${page.workers().map((each) => each.url())}.`)
+  return found
 }
 
 /** Drops a file on the heading of the page. */
