@@ -195,7 +195,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       await page.evaluate(axe.source)
       for (const viewport of [
         { width: 1280, height: 900 },
-        { width: 390, height: 844 },
+        { width: 320, height: 640 },
       ]) {
         await page.setViewportSize(viewport)
         for (const colorScheme of ['light', 'dark'] as const) {

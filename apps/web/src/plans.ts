@@ -20,14 +20,25 @@ function common(gammas?: GammaPath): Omit<RunPlan, 'cells'> {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** Each noise twice: left alone, and guided. Cells 2i and 2i + 1. */
+/** Each noise left alone, and guided too where something guides. */
 export function pairPlan(gammas?: GammaPath): RunPlan {
   const label = settings.label.peek()
+  const guides = settings.modelFacts.peek().classes > 0
   const cells = numbers(settings.count.peek()).flatMap((sample): Cell[] => [
     { sample, label, gamma: 0 },
-    { sample, label },
+    ...(guides ? [{ sample, label }] : []),
   ])
   return { ...common(gammas), cells }
+}
+
+/** Where a noise's picture that was left alone stands among the cells of a pair's plan, and where the guided one does. */
+export function pairCells(
+  { cells }: RunPlan,
+  noise: number,
+): { readonly free: number; readonly guided: number } {
+  const free = cells.findIndex(({ sample, gamma }) => sample === noise && gamma === 0)
+  const guided = cells.findIndex(({ sample, gamma }) => sample === noise && gamma === undefined)
+  return { free, guided: guided < 0 ? free : guided }
 }
 
 /** Row by row: one noise a row, one γ a column. */

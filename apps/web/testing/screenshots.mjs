@@ -13,6 +13,8 @@ const load = async (file) =>
     })
   ).module
 const { finished, serveBuilt } = await load('./built-page.ts')
+const { sampler } = await load('./controls.ts')
+const { torchFile } = await load('./networks.ts')
 const { browserForTests, launchBrowser } = await load('../../../tooling/browser/index.ts')
 
 const folder = process.argv[2] ?? 'screenshots'
@@ -69,6 +71,39 @@ async function failure(size, theme) {
   await page.close()
 }
 
+/** A file of tensors alone: what is asked about it, and its samples, which nothing guides. */
+async function ownWeights(size, theme) {
+  const page = await open(size, theme)
+  await page.locator('input[type=file]').setInputFiles(torchFile)
+  const alert = page.getByRole('alert')
+  await alert.waitFor()
+  await page.locator('#weights').scrollIntoViewIfNeeded()
+  await shot(page, `${size}-${theme}-asks`)
+  await alert.getByRole('combobox', { name: 'Image size' }).selectOption('16')
+  await alert.getByRole('combobox', { name: 'Attention heads' }).selectOption('1 head')
+  await alert.getByRole('button', { name: 'Try with these' }).click()
+  await page.getByText('is ready').waitFor()
+  await page.getByRole('button', { name: 'Sample', exact: true }).click()
+  console.log('own weights', await finished(page))
+  await shot(page, `${size}-${theme}-own`, { fullPage: true })
+  await page.close()
+}
+
+/** A worker that ends while it samples. */
+async function ended(size, theme) {
+  const page = await open(size, theme)
+  await page.getByRole('button', { name: 'Sample', exact: true }).click()
+  await page.locator('.instrument .progress', { hasText: /^Step \d/ }).waitFor()
+  await sampler(page).evaluate(() => {
+    setTimeout(() => {
+      throw new Error('it was ended for a picture')
+    })
+  })
+  await page.getByRole('alert').waitFor()
+  await shot(page, `${size}-${theme}-ended`)
+  await page.close()
+}
+
 const all = {
   'desktop-light': () => course('desktop', 'light'),
   'phone-light': () => course('phone', 'light'),
@@ -79,6 +114,14 @@ const all = {
     await failure('phone', 'dark')
   },
   figures: () => figures('light'),
+  own: async () => {
+    await ownWeights('desktop', 'light')
+    await ownWeights('phone', 'dark')
+  },
+  ended: async () => {
+    await ended('desktop', 'dark')
+    await ended('phone', 'light')
+  },
 }
 try {
   for (const [name, take] of Object.entries(all)) if (name.startsWith(only)) await take()

@@ -6,8 +6,8 @@ const faces = new URL('./classes.png', import.meta.url).href
 
 /** Which class the classifier leans to. */
 export function ClassPicker() {
-  const { classes, classNames } = modelFacts.value
-  if (classes === 0) return <p class="note">This model knows no classes.</p>
+  const { classes, classNames, unguided } = modelFacts.value
+  if (classes === 0) return <p class="note">{unguided ?? 'This model knows no classes.'}</p>
   if (classes > 24) {
     return (
       <label class="field wide">

@@ -11,6 +11,8 @@ import { Share } from './share.tsx'
 export function Grid() {
   const run = runs.grid.value
   const frame = run?.frames.at(-1)
+  // columns of pictures that nothing guides would be alike
+  if (!run && modelFacts.value.classes === 0) return null
   const name = className(run?.plan.cells[0]?.label ?? label.value)
   const sure = (column: number) => {
     if (!run || !frame || frame.probabilities.length === 0) return undefined

@@ -1,4 +1,4 @@
-import { pairPlan } from '../plans.ts'
+import { pairCells, pairPlan } from '../plans.ts'
 import type { StepPicture } from '../protocol.ts'
 import { type Run, runs } from '../runs.ts'
 import { className, count, gamma, label, modelFacts, seed, steps } from '../settings.ts'
@@ -27,7 +27,8 @@ export function Instrument() {
   const noise = () => noisePixels(seed.value, which, modelFacts.value.shape)
   const picture = (cell: number) => (frame ? cellPixels(frame.x, cell, facts.shape) : noise())
   const foreseen = (cell: number) => frame && cellPixels(frame.xStart, cell, facts.shape)
-  const [free, guided] = [2 * which, 2 * which + 1]
+  const { free, guided } = pairCells(run?.plan ?? pairPlan(), which)
+  const guides = facts.classes > 0
   const likely = (cell: number) =>
     frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
   const name = className(run?.plan.cells[0]?.label ?? label.value)
@@ -36,67 +37,82 @@ export function Instrument() {
     <section class="figure instrument" id="figure-pair" aria-label="Sampling, alone and guided">
       <ProblemPanel figure="pair" again={begin} />
       <div class="stage">
-        <div class="pair">
+        <div class={guides ? 'pair' : 'pair single'}>
           <figure class="view">
             <Picture pixels={picture(free)} label={spoken('left alone', frame)} tone="free" />
             <div class="side">
-              <Picture pixels={foreseen(free)} label="Predicted picture, left alone" />
-              <div class="picture none">no pull</div>
+              <Picture pixels={foreseen(free)} label="Predicted picture, left alone" empty={<i>x̂₀</i>} />
+              <Picture pixels={undefined} label="No pull" empty="no pull" />
             </div>
             <figcaption>
               <b class="free">Left alone</b> <span>{verdict(likely(free))}</span>
             </figcaption>
           </figure>
-          <figure class="view">
-            <Picture pixels={picture(guided)} label={spoken(`guided towards ${name}`, frame)} tone="guided" />
-            <div class="side">
-              <Picture pixels={foreseen(guided)} label="Predicted picture, guided" />
+          {guides && (
+            <figure class="view">
               <Picture
-                pixels={pull}
-                label="The pull of the classifier on each pixel: blue darker, orange brighter"
+                pixels={picture(guided)}
+                label={spoken(`guided towards ${name}`, frame)}
+                tone="guided"
               />
-            </div>
-            <figcaption>
-              <b class="guided">
-                Guided, <i>γ</i> = {(frame?.gamma ?? gamma.value).toFixed(1)}
-              </b>{' '}
-              <span>{verdict(likely(guided))}</span>
-            </figcaption>
-          </figure>
+              <div class="side">
+                <Picture pixels={foreseen(guided)} label="Predicted picture, guided" empty={<i>x̂₀</i>} />
+                <Picture
+                  pixels={pull}
+                  label="The pull of the classifier on each pixel: blue darker, orange brighter"
+                  empty="pull"
+                />
+              </div>
+              <figcaption>
+                <b class="guided">
+                  Guided, <i>γ</i> = {(frame?.gamma ?? gamma.value).toFixed(1)}
+                </b>{' '}
+                <span>{verdict(likely(guided))}</span>
+              </figcaption>
+            </figure>
+          )}
         </div>
         <Timeline made={made} total={run?.total ?? steps.value} timestep={frame?.timestep} at={at} />
         <p class="key">
-          Large, the noisy picture <i>xₜ</i>. Beside it what the model foresees, <i>x̂₀</i>, and the pull on
-          each pixel: <span class="brighter">brighter</span>, <span class="darker">darker</span>.
+          Large, the noisy picture <i>xₜ</i>. Beside it what the model foresees, <i>x̂₀</i>
+          {guides && (
+            <>
+              , and the pull on each pixel: <span class="brighter">brighter</span>,{' '}
+              <span class="darker">darker</span>
+            </>
+          )}
+          .
         </p>
         <Samples run={run} />
       </div>
       <div class="controls">
         <ClassPicker />
-        <GammaSlider id="gamma" />
+        {guides && <GammaSlider id="gamma" />}
         <SampleButton figure="pair" plan={begin} words="Sample" />
         <RunSettings />
         <Share run={run} figure="pair" cell={guided} count={count.value} />
       </div>
-      <div class="readings">
-        <div class="reading">
-          <h2>
-            What the classifier reads <small>bar: guided, mark: alone</small>
-          </h2>
-          <Probabilities free={likely(free)} guided={likely(guided)} />
+      {guides && (
+        <div class="readings">
+          <div class="reading">
+            <h2>
+              What the classifier reads <small>bar: guided, mark: alone</small>
+            </h2>
+            <Probabilities free={likely(free)} guided={likely(guided)} />
+          </div>
+          <div class="reading">
+            <h2>
+              How sure it is of <i>{name}</i>, step by step
+            </h2>
+            <TracePlot
+              free={traceOf(run, free)}
+              guided={traceOf(run, guided)}
+              total={run?.total ?? steps.value}
+              at={at}
+            />
+          </div>
         </div>
-        <div class="reading">
-          <h2>
-            How sure it is of <i>{name}</i>, step by step
-          </h2>
-          <TracePlot
-            free={traceOf(run, free)}
-            guided={traceOf(run, guided)}
-            total={run?.total ?? steps.value}
-            at={at}
-          />
-        </div>
-      </div>
+      )}
     </section>
   )
 }
@@ -110,7 +126,7 @@ function begin() {
 function currentRun(): Run | undefined {
   const run = runs.pair.value
   if (!run) return undefined
-  return run.plan.cells.length / 2 > focus.value ? run : undefined
+  return run.plan.cells.some(({ sample }) => sample === focus.value) ? run : undefined
 }
 
 function traceOf(run: Run | undefined, cell: number): number[] {

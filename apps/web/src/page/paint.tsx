@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { limits } from '../link.ts'
-import { paintPlan } from '../plans.ts'
+import { paintPlan, pairCells } from '../plans.ts'
 import { runs } from '../runs.ts'
 import { className, gamma, label, modelFacts, seed } from '../settings.ts'
 import { emptyWish, type Paint as PaintKind, wish } from '../wish.ts'
@@ -27,7 +27,8 @@ export function Paint() {
   const finished = pictureToKeep()
   const empty = !wish.value.mask.includes(1)
   const paint: PaintKind = brush.value === 'keep' ? (finished ? { keep: finished } : 'erase') : brush.value
-  const name = className(label.value)
+  const guides = modelFacts.value.classes > 0
+  const name = guides ? className(label.value) : 'no class'
   const side = shape[0]
   return (
     <section class="figure" id="figure-paint" aria-labelledby="paint-title">
@@ -37,8 +38,13 @@ export function Paint() {
           Nothing in the recipe needs a classifier. Whatever gives a picture a score, and can be
           differentiated, steers. Paint where the picture should be bright or dark: the score is how near the
           foreseen picture <i>x̂₀</i> comes to your paint, and its gradient runs back through the whole network
-          to <i>xₜ</i>. It is simply added to the pull towards <b>{name}</b> at <i>γ</i> ={' '}
-          {gamma.value.toFixed(1)}.
+          to <i>xₜ</i>.
+          {guides && (
+            <>
+              {' '}
+              It is simply added to the pull towards <b>{name}</b> at <i>γ = {gamma.value.toFixed(1)}</i>.
+            </>
+          )}
         </p>
       </div>
       <div class="paint">
@@ -53,7 +59,9 @@ export function Paint() {
               wish.value = next
             }}
           />
-          <p class="caption">Your wish. Arrow keys move the brush, space paints.</p>
+          <p class="caption">
+            Your wish. <span class="keys">Arrow keys move the brush, space paints.</span>
+          </p>
         </div>
         <div class="brushes">
           <fieldset class="segments">
@@ -164,7 +172,8 @@ function pictureToKeep(): Uint8Array | undefined {
   const frame = run?.status === 'done' ? run.frames.at(-1) : undefined
   if (!run || !frame) return undefined
   const size = run.model.shape.reduce((a, b) => a * b, 1)
-  return frame.x.slice(size, 2 * size)
+  const { guided } = pairCells(run.plan, 0)
+  return frame.x.slice(guided * size, (guided + 1) * size)
 }
 
 type Shape = readonly [number, number, number]

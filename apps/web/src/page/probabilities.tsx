@@ -23,7 +23,7 @@ export function Probabilities({
             <span class="name">{className(which)}</span>
             <span class="bar" aria-hidden="true">
               <span class="fill" style={{ transform: `scaleX(${p})` }} />
-              <span class="mark" style={{ left: `${100 * q}%` }} />
+              {free && <span class="mark" style={{ left: `${100 * q}%` }} />}
             </span>
             <span class="percent">
               {guided ? Math.round(100 * p) : '–'}

@@ -61,6 +61,7 @@ interface Way {
 function waysOn(found: Problem): Way[] {
   const again: Way = { words: 'Try again', act: () => undefined }
   const wasm: Way = { words: 'Use WebAssembly', act: () => choose('wasm') }
+  const onnx: Way = { words: 'Use ONNX Runtime', act: () => choose('onnx-wasm') }
   const fewer: Way = {
     words: 'Sample one picture',
     act: () => {
@@ -69,16 +70,17 @@ function waysOn(found: Problem): Way[] {
   }
   const bundled: Way = { words: 'Use the built-in model', act: takeBuiltIn }
   const onWasm = (engineFacts.value?.name ?? engine.value) === 'wasm'
+  const other = onWasm ? onnx : wasm
   switch (kindOf(found)) {
     case 'file':
       return [bundled, again]
     case 'lost':
     case 'unavailable':
-      return onWasm ? [again] : [wasm, again]
+      return [other, again]
     case 'memory':
       return count.value > 1 ? [fewer, again] : [again, bundled]
     default:
-      return onWasm ? [again] : [again, wasm]
+      return [again, other]
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Figure } from '../link.ts'
 import type { RunPlan } from '../plan.ts'
-import { active, runs, start, stop } from '../runs.ts'
+import { active, problem, runs, start, stop } from '../runs.ts'
 import { engineFacts } from '../settings.ts'
 import { loadingWords } from './loading-words.ts'
 
@@ -47,7 +47,8 @@ function stateWords(figure: Figure): string {
     case 'done':
       return `${total} ${total === 1 ? 'step' : 'steps'} in ${seconds(frames.reduce((sum, { took }) => sum + took, 0))}`
     case 'stopped':
-      return frames.length > 0 ? `Stopped after step ${frames.length} of ${total}.` : 'Stopped.'
+      if (frames.length > 0) return `Stopped after step ${frames.length} of ${total}.`
+      return problem.value?.figure === figure ? '' : 'Stopped.'
   }
 }
 

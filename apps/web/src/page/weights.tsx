@@ -1,5 +1,6 @@
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { figures } from '../link.ts'
 import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
 import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings.ts'
@@ -193,7 +194,7 @@ function Opening() {
 /** What the browser keeps, with its size, and the way to be rid of it. */
 function Shelf() {
   const items = useSignal<readonly ShelfItem[]>([])
-  const done = runs.pair.value?.status
+  const done = figures.map((figure) => runs[figure].value?.status).join()
   const version = shelfVersion.value
   useEffect(() => {
     void shelfItems().then((found) => {
