@@ -50,8 +50,11 @@ export const admGradient = {
 /** Both, and the sampler's update: one step of a guided run, end to end. */
 export const admStep = {
   ...shared,
+  // a run is traced once, which takes a third of a step
+  units: 10,
+  rounds: 3,
   name: 'adm64-guided-step',
-  what: 'one guided DDIM step of ADM 64×64, batch 1, of a run of three',
+  what: 'one guided DDIM step of ADM 64×64, batch 1, of a run of ten',
   config: { ...config, kind: 'step' },
   async start() {
     const [denoiser, classifier] = [makeDenoiser(), makeClassifier()]
