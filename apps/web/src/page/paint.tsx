@@ -42,7 +42,9 @@ export function Paint() {
           {guides && (
             <>
               {' '}
-              It is simply added to the pull towards <b>{name}</b> at <i>γ = {gamma.value.toFixed(1)}</i>.
+              It is simply added to the pull towards <b>{name}</b> at <i>γ</i>
+              {'\u00a0=\u00a0'}
+              {gamma.value.toFixed(1)}.
             </>
           )}
         </p>
