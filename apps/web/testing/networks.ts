@@ -26,11 +26,21 @@ export async function writeDenoiser(
       const data =
         initial === 'ones'
           ? new Float32Array(size).fill(1)
-          : Float32Array.from(uniform({ seed: 1, stream: streamOf(name) }, size), (u) => (2 * u - 1) * bound)
+          : repeated(uniform({ seed: 1, stream: streamOf(name) }, Math.min(size, 2 ** 16)), size).map(
+              (u) => (2 * u - 1) * bound,
+            )
       return [name, { shape, data }]
     }),
   )
   await saveNetwork(path, { description, tensors }, { metadata: { diffusion: JSON.stringify(diffusion) } })
+}
+
+/** Values over and over: large networks are made in no time. */
+function repeated(values: Float64Array, size: number): Float32Array {
+  const all = new Float32Array(size)
+  for (let start = 0; start < size; start += values.length)
+    all.set(values.subarray(0, Math.min(values.length, size - start)), start)
+  return all
 }
 
 /** One noise of seed 7, sampled in Node without guidance: bytes as the page has them. */
