@@ -32,6 +32,8 @@ const onnxWebGpu = onnx({ provider: 'webgpu' })
 /** All engines: those of `auto`, and one that must be asked for, since a driver for Vulkan may be software. */
 export const engines: readonly BackendDriver[] = [...automatic, onnxWebGpu]
 
+export type Precision = 'float32' | 'float16'
+
 /** An engine that runs. */
 export interface Engine extends BackendReport {
   /** What runs graphs, which may point into files of weights; undefined where operations run one by one. */
@@ -51,6 +53,12 @@ export const engineOption = () =>
     .choices(['auto', ...engines.map(({ name }) => name)])
     .default('auto')
 
+/** `--precision WIDTH`. */
+export const precisionOption = () =>
+  new Option('--precision <width>', 'what graphs compute in; float16 wants onnx-webgpu on a card that has it')
+    .choices(['float32', 'float16'])
+    .default('float32')
+
 /**
  * Starts the engine of that name, or the first that runs, and says on stderr which one it is.
  *
@@ -59,8 +67,13 @@ export const engineOption = () =>
  */
 export async function startEngine(
   name: string,
-  { purpose = 'sampling', verbose = false }: { purpose?: 'sampling' | 'training'; verbose?: boolean } = {},
+  options: {
+    readonly purpose?: 'sampling' | 'training'
+    readonly verbose?: boolean
+    readonly precision?: Precision
+  } = {},
 ): Promise<Engine> {
+  const { purpose = 'sampling', verbose = false, precision = 'float32' } = options
   const wanted = name === 'auto' ? automatic : engines.filter((candidate) => candidate.name === name)
   if (wanted.length === 0) {
     throw new UsageError(
@@ -76,10 +89,16 @@ export async function startEngine(
     process.stderr.write(`not ${backend}: ${reason}. ${advice}\n`)
   switch (report.name) {
     case 'onnx':
-      return { ...report, ...(await asGraphs('cpu')) }
+      return { ...report, ...(await asGraphs('cpu', precision)) }
     case onnxWebGpu.name:
-      return { ...report, ...(await asGraphs('webgpu')) }
+      return { ...report, ...(await asGraphs('webgpu', precision)) }
     default:
+      if (precision === 'float16') {
+        throw new UsageError(
+          `The engine ${report.name} computes in float32 only.`,
+          `Leave --precision out, or give --engine ${onnxWebGpu.name}.`,
+        )
+      }
       return { ...report, ...eagerly }
   }
 }
@@ -95,10 +114,10 @@ const eagerly: Computing = {
 /** Where optimised graphs lie: beside the models that were pulled. */
 const graphFolder = () => join(dirname(cacheFolder()), 'graphs')
 
-async function asGraphs(provider: 'cpu' | 'webgpu'): Promise<Computing> {
+async function asGraphs(provider: 'cpu' | 'webgpu', precision: Precision): Promise<Computing> {
   const onFailure = (error: unknown) =>
     process.stderr.write(`the graph is not kept for the next run: ${(error as Error).message}\n`)
-  const runtime = await onnxRuntimeNode({ provider, cache: { folder: graphFolder(), onFailure } })
+  const runtime = await onnxRuntimeNode({ provider, precision, cache: { folder: graphFolder(), onFailure } })
   // functions that run once are not worth keeping
   const once = await onnxRuntimeNode({ provider })
   return {

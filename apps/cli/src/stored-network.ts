@@ -18,7 +18,7 @@ import {
 } from '@guided-diffusion/models'
 import { loadClassifier, loadDenoiser, loadUpsampler, type TrainedNetwork } from './trained-network.ts'
 
-/** A denoiser for tracing: of a file of float32 on this machine nothing is read yet, others are loaded. Yours to dispose. */
+/** A denoiser for tracing: of a file of float32 or float16 on this machine nothing is read yet, others are loaded. Yours to dispose. */
 export async function openDenoiser(found: TrainedNetwork<UNetConfig>, signal?: AbortSignal): Promise<UNet> {
   const { config } = found
   const parameters = await stored(found, { kind: 'unet', config })
@@ -59,10 +59,12 @@ async function stored(
     const weights: Record<string, StoredWeight> = {}
     for (const { name, kind, shape } of networkSpecs(description)) {
       const tensor = prefix + name
-      const place = reader.tensors.get(tensor)?.dtype === 'float32' ? await reader.place(tensor) : undefined
+      const { dtype } = reader.tensors.get(tensor) ?? {}
+      if (dtype !== 'float32' && dtype !== 'float16') return undefined
+      const place = await reader.place(tensor)
       if (!place) return undefined
       const order = memoryOrder(kind)
-      weights[name] = { offset: place.offset, shape, ...(order.length > 0 ? { order } : {}) }
+      weights[name] = { offset: place.offset, dtype, shape, ...(order.length > 0 ? { order } : {}) }
     }
     return storedWeights(local, weights)
   } finally {

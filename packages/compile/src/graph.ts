@@ -51,6 +51,8 @@ export interface SourceArray {
   /** Where they lie, little-endian, if they are a part of a file. */
   readonly place?: FilePlace
   read(): ElementArray
+  /** The same numbers as float16, if that is what they lie there as. */
+  readonly half?: SourceArray
 }
 
 /** An array, cut into axes of these lengths, which then come in this order. Axes of length 1 are left out. */

@@ -6,7 +6,7 @@
  */
 import { type Graph, type GraphNode, type Initializer, typeCodes, type Value } from './graph.ts'
 import { nameMaker } from './graph-names.ts'
-import { float16InRange } from './half-weights.ts'
+import { halfConstant } from './half-weights.ts'
 
 /** Computed in float16 where all their factors are, but for weights. */
 const products = new Set(['MatMul', 'FusedMatMul'])
@@ -54,7 +54,7 @@ export function halfArithmetic(graph: Graph): Graph {
     if (found) return found
     const other: Value = { ...value, name: unused(`${value.name} as ${width}`), type: width }
     const constant = constants.get(value.name)
-    if (constant) halves.push(halved(constant, other))
+    if (constant) halves.push(halfConstant(constant, other))
     else nodes.push(castNode(value, other))
     cast.set(key, other)
     return other
@@ -116,8 +116,3 @@ const castNode = (value: Value, to: Value): GraphNode => ({
   outputs: [to],
   attributes: { to: typeCodes[to.type] },
 })
-
-function halved({ value, label, read }: Initializer, half: Value): Initializer {
-  const read16 = () => float16InRange(read() as Float32Array, label ?? value.name)
-  return { value: half, ...(label === undefined ? {} : { label }), read: read16 }
-}

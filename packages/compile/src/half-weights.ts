@@ -18,7 +18,7 @@ export function halfWeights(graph: Graph): Graph {
   const renamed = new Map<string, Value>()
   const casts: Graph['nodes'][number][] = []
   const initializers = graph.initializers.map((initializer): Initializer => {
-    const { value, label, read } = initializer
+    const { value, label } = initializer
     if (label === undefined || value.type !== 'float32' || sizeOf(value.shape) < smallest) return initializer
     const half: Value = { ...value, type: 'float16' }
     const full: Value = { ...value, name: unused(`${value.name} as float32`) }
@@ -30,7 +30,7 @@ export function halfWeights(graph: Graph): Graph {
       outputs: [full],
       attributes: { to: typeCodes.float32 },
     })
-    return { value: half, label, read: () => float16InRange(read() as Float32Array, label) }
+    return halfConstant(initializer, half)
   })
   const nodes = graph.nodes.map((node) => ({
     ...node,
@@ -42,8 +42,19 @@ export function halfWeights(graph: Graph): Graph {
 /** Infinity and NaN, without the sign. */
 const beyond = 0x7c00
 
+/** A constant as float16; one that lies so in a file, and is used as it lies, stays there. */
+export function halfConstant({ value, label, origin, read }: Initializer, half: Value): Initializer {
+  const array = origin?.array.half
+  return {
+    value: half,
+    label,
+    origin: origin && array && { ...origin, array },
+    read: () => float16InRange(read() as Float32Array, label ?? value.name),
+  }
+}
+
 /** The bits of the numbers as float16. @throws WeightRangeError */
-export function float16InRange(values: Float32Array, weight: string): Uint16Array {
+function float16InRange(values: Float32Array, weight: string): Uint16Array {
   const halves = float32ToFloat16(values)
   const at = halves.findIndex((bits) => (bits & 0x7fff) >= beyond)
   if (at >= 0) throw new WeightRangeError({ weight, value: values[at] as number })

@@ -4,14 +4,11 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { FilePlace, Graph, Initializer } from './graph.ts'
-import { byteLength, bytesOf, isLarge } from './onnx-file.ts'
+import { byteLength, bytesOf, bytesPerElement, isLarge } from './onnx-file.ts'
 import { isUntouched } from './origin.ts'
 
 /** Where each begins: a multiple of what systems map. */
 const alignment = 4096
-/** The numbers of a constant that stays where it is begin at a multiple of their size. */
-const numberBytes = 4
-
 /** Places one after another in one file. */
 export function placesInOneFile(
   initializers: readonly Initializer[],
@@ -43,7 +40,8 @@ export async function placeConstants(
   for (const initializer of graph.initializers.filter(isLarge)) {
     const { origin } = initializer
     const place = origin && isUntouched(origin) ? origin.array.place : undefined
-    if (place && place.offset % numberBytes === 0 && stays(place)) places.set(initializer, place)
+    if (place && place.offset % bytesPerElement[initializer.value.type] === 0 && stays(place))
+      places.set(initializer, place)
     else others.push(initializer)
   }
   const written = placesInOneFile(others)

@@ -1,9 +1,14 @@
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { float16ToFloat32, float32ToFloat16 } from '@guided-diffusion/checkpoints'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import '@tensorflow/tfjs-backend-cpu'
+import type { Graph } from './graph.ts'
+import { halfArithmetic } from './half-arithmetic.ts'
+import { placeConstants } from './model-files.ts'
+import { onnxRuntimeNode } from './node.ts'
 import { originOf, transposedOrigin } from './origin.ts'
 import { permute } from './permute.ts'
 import { storedWeights } from './stored-weights.ts'
@@ -91,4 +96,40 @@ test('a file that ends before a weight is named when the weight is read', async 
   const { bias } = storedWeights(path, wanted)
   await truncate(path, 100)
   expect(() => bias?.dataSync()).toThrow(`${path} is shorter than it was when it was opened.`)
+})
+
+test('float16 stays where it lies in a graph that computes in it, and becomes float32 in others', async () => {
+  const shape = [32, 32, 3, 3]
+  const halves = float32ToFloat16(numbers(shape))
+  const file = join(folder, 'half.bin')
+  await writeFile(file, Buffer.concat([Buffer.alloc(6), Buffer.from(halves.buffer)]))
+  const { conv } = storedWeights(file, { conv: { offset: 6, dtype: 'float16', shape, order: [2, 3, 1, 0] } })
+  const x = tf.randomNormal<tf.Rank.R4>([1, 8, 8, 32], 0, 1, 'float32', 1)
+  const graph = trace(
+    (inputs) => ({ y: tf.sigmoid(tf.conv2d(inputs.x as tf.Tensor4D, conv as tf.Tensor4D, 1, 'same')) }),
+    { x },
+    { weights: { conv: conv as tf.Tensor } },
+  )
+  const half = halfArithmetic(graph)
+  const places = async (each: Graph) =>
+    [...(await placeConstants(each, { path: join(folder, 'placed.bin') })).values()].map(
+      (place) => place.path,
+    )
+  expect(await places(half)).toEqual([file])
+  expect(await places(graph)).toEqual([join(folder, 'placed.bin')])
+  const rounded = tf.tensor4d(float16ToFloat32(halves), shape as [number, number, number, number])
+  const expected = tf
+    .sigmoid(tf.conv2d(x, tf.transpose(rounded, [2, 3, 1, 0]) as tf.Tensor4D, 1, 'same'))
+    .dataSync()
+  for (const [each, tolerance] of [
+    [graph, 1e-5],
+    [half, 5e-3],
+  ] as const) {
+    const session = await (await onnxRuntimeNode({ threads: 1 })).open(each)
+    const y = (await session.run(new Map([['x', x.dataSync() as Float32Array]]))).get('y') as Float32Array
+    expect(Math.max(...y.map((value, i) => Math.abs(value - (expected[i] as number))))).toBeLessThan(
+      tolerance,
+    )
+    await session.dispose()
+  }
 })

@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { Command } from 'commander'
 import { parseClasses } from '../class-list.ts'
 import { openDataSet } from '../data-set.ts'
-import { engineOption, startEngine } from '../engine.ts'
+import { engineOption, type Precision, precisionOption, startEngine } from '../engine.ts'
 import { UsageError } from '../errors.ts'
 import { interruptSignal } from '../interrupt.ts'
 import { cacheOption, modelFile } from '../model-cache.ts'
@@ -30,6 +30,7 @@ interface NllOptions {
   readonly clip: boolean
   readonly cache?: string
   readonly engine: string
+  readonly precision: Precision
   readonly out?: string
   readonly verbose: boolean
 }
@@ -48,6 +49,7 @@ export const nll = new Command('nll')
   .option('--no-clip', 'leave what the network takes for the image outside of [−1, 1]')
   .addOption(cacheOption())
   .addOption(engineOption())
+  .addOption(precisionOption())
   .option('--out <folder>', 'write the terms of each step: vb_terms.npz, mse_terms.npz, xstart_mse_terms.npz')
   .addHelpText(
     'after',
@@ -66,7 +68,7 @@ Examples:
     const dataset = await openDataSet({ data: options.data, size: config.size })
     requireImages(found, dataset)
     const labels = labelsOf(found, dataset)
-    const engine = await startEngine(options.engine, { verbose: options.verbose })
+    const engine = await startEngine(options.engine, options)
     const unet = await (engine.runtime ? openDenoiser : loadDenoiser)(found, signal)
     // without labels a network with a null class predicts for no class
     const denoiser = labels ? unet : unconditional(unet)

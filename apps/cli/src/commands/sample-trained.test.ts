@@ -54,6 +54,23 @@ test('as graphs that point into the files, within a grey level', async () => {
   expect(new Set(eager).size).toBeGreaterThan(10)
 })
 
+test('in float16, which eager engines refuse', async () => {
+  const line = '--model denoiser/model.safetensors --scale 0 --count 3 --precision float16'
+  await sample(`${line} --out half.npz`, 'onnx')
+  await sample('--model denoiser/model.safetensors --scale 0 --count 3 --out full.npz', 'onnx')
+  const [half, full] = await Promise.all(
+    ['half.npz', 'full.npz'].map(async (name) =>
+      Array.from((await npzArrays(join(cwd, name))).arr_0?.data ?? [], Number),
+    ),
+  )
+  expect(half).toHaveLength(48)
+  for (const [i, level] of (half as number[]).entries())
+    expect(Math.abs(level - (full?.[i] as number))).toBeLessThan(4)
+  expect(await failure(['sample', ...line.split(' '), '--engine', 'wasm'], { cwd })).toBe(
+    'error: The engine wasm computes in float32 only. Leave --precision out, or give --engine onnx-webgpu.',
+  )
+})
+
 test('without classes there are no labels', async () => {
   const classless = '--model classless/model.safetensors --scale 0 --count 5'
   await sample(`${classless} --out classless.npz`)

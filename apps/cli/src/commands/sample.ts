@@ -1,7 +1,7 @@
 import { ddim, ddpm } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { Command, Option } from 'commander'
-import { engineOption, startEngine } from '../engine.ts'
+import { engineOption, type Precision, precisionOption, startEngine } from '../engine.ts'
 import { interruptSignal } from '../interrupt.ts'
 import { cacheOption, modelFile } from '../model-cache.ts'
 import { number, whole } from '../numbers.ts'
@@ -21,6 +21,7 @@ interface SampleOptions extends NetworkWishes {
   readonly upsample?: string
   readonly upsampleSteps?: number
   readonly engine: string
+  readonly precision: Precision
   readonly out: string
   readonly verbose: boolean
 }
@@ -77,6 +78,7 @@ export const sample = new Command('sample')
   .option('--upsample-steps <number>', 'steps of the upsampler (default: what its authors took)', whole(1))
   .addOption(cacheOption())
   .addOption(engineOption())
+  .addOption(precisionOption())
   .option('--out <path>', 'FILE.png (one sheet), FILE.npz, or DIR (a PNG each)', 'samples.png')
   .addHelpText(
     'after',
@@ -107,7 +109,7 @@ Examples:
         labels: plan.labels,
         from: denoiser.file.name,
       })
-    const engine = await startEngine(options.engine, { verbose: options.verbose })
+    const engine = await startEngine(options.engine, options)
     // graphs point into the files, other engines hold the weights
     const [takeDenoiser, takeClassifier] = engine.runtime
       ? [openDenoiser, openClassifier]

@@ -1,6 +1,6 @@
 import { openWeights } from '@guided-diffusion/checkpoints'
 import { Command, Option } from 'commander'
-import { engineOption, startEngine } from '../engine.ts'
+import { engineOption, type Precision, precisionOption, startEngine } from '../engine.ts'
 import { UsageError } from '../errors.ts'
 import { interruptSignal } from '../interrupt.ts'
 import { cacheOption, modelFile } from '../model-cache.ts'
@@ -16,6 +16,7 @@ interface UpsampleOptions extends Omit<UpsamplingRun, 'labels' | 'signal'> {
   readonly count?: number
   readonly cache?: string
   readonly engine: string
+  readonly precision: Precision
   readonly out: string
   readonly verbose: boolean
 }
@@ -41,6 +42,7 @@ export const upsample = new Command('upsample')
   .option('--seed <number>', 'names all noise', whole(), 1)
   .addOption(cacheOption())
   .addOption(engineOption())
+  .addOption(precisionOption())
   .option('--out <path>', 'FILE.npz, FILE.png (one sheet), or DIR (a PNG each)', 'upsampled.npz')
   .addHelpText(
     'after',
@@ -56,7 +58,7 @@ Examples:
     const found = await findUpsampler(modelFile(options.model, options.cache))
     const { pictures, labels } = await readSamples(options.input, options.count)
     requireUpsampling(found, { shape: pictures.shape, labels, from: options.input })
-    const engine = await startEngine(options.engine, { verbose: options.verbose })
+    const engine = await startEngine(options.engine, options)
     const large = await runUpsampler(found, engine, pictures, { ...options, labels, signal })
     signal.throwIfAborted()
     await writePictures(options.out, large, { labels, classes: found.classes })
