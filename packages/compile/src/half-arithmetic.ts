@@ -19,7 +19,7 @@ const passing = new Set(
 )
 
 /** Computed in float32, with results that float16 holds: they are around 1. */
-const settling = new Set(['InstanceNormalization', 'Softmax'])
+const settling = new Set(['LayerNormalization', 'Softmax'])
 
 /** A convolution to fewer channels is the last: its time is that of its memory. */
 const fewestChannels = 16
@@ -85,7 +85,8 @@ export function halfArithmetic(graph: Graph): Graph {
     nodes.push({ ...node, inputs, outputs })
     for (const value of outputs) current.set(value.name, value)
     if (!settling.has(node.operator)) continue
-    for (const value of node.outputs) current.set(value.name, inWidth(value, 'float16'))
+    const [settled] = node.outputs as [Value]
+    current.set(settled.name, inWidth(settled, 'float16'))
   }
   const used = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)))
   const initializers = [...graph.initializers, ...halves].filter(({ value }) => used.has(value.name))

@@ -1,4 +1,5 @@
 import type { Kernel } from '../recorder.ts'
+import { attentionKernels } from './attention.ts'
 import { convolutionKernels } from './convolution.ts'
 import { elementwiseKernels } from './elementwise.ts'
 import { groupNormKernels } from './group-norm.ts'
@@ -8,6 +9,7 @@ import { shapeKernels } from './shape.ts'
 
 /** What each operation of TensorFlow.js becomes. */
 export const kernels: Readonly<Record<string, Kernel>> = {
+  ...attentionKernels,
   ...convolutionKernels,
   ...elementwiseKernels,
   ...groupNormKernels,

@@ -17,7 +17,7 @@ interface Attributes {
   readonly activation: 'silu' | 'linear'
 }
 
-/** x̂, scale and shift as `[B, C, H, W]` and `[B, C, 1, 1]`. */
+/** x̂, scale and shift as `[B, C, H, W]` and `[B, C, 1, 1]`, and 1/√(var + ε) of each group, `[B, G, 1]`. */
 function normalized(
   graph: GraphBuilder,
   inputs: Readonly<Record<string, Operand>>,
@@ -25,27 +25,30 @@ function normalized(
 ) {
   const x = channelsFirst(graph, (inputs.x as Operand).view)
   const [batch, channels, height, width] = x.shape as [number, number, number, number]
-  const grouped = [batch, groups, (channels / groups) * height * width]
-  const rows = reshapeValue(graph, x, grouped)
-  const ones = graph.floats(new Array<number>(groups).fill(1))
-  const zeros = graph.floats(new Array<number>(groups).fill(0))
-  const standard = graph.node(
-    'InstanceNormalization',
-    [rows, ones, zeros],
-    { shape: grouped },
-    { epsilon: { float: epsilon } },
-  )
+  const size = (channels / groups) * height * width
+  const grouped = [batch, groups, size]
+  // that of instances runs on one thread, and loses digits where the mean is large
+  const [standard, , rstd] = graph.nodes(
+    'LayerNormalization',
+    [reshapeValue(graph, x, grouped), ones(graph, size)],
+    [{ shape: grouped }, { shape: [batch, groups, 1] }, { shape: [batch, groups, 1] }],
+    { axis: -1, epsilon: { float: epsilon } },
+  ) as [Value, Value, Value]
   const affine = (name: 'scale' | 'shift') =>
     reshapeValue(graph, canonical(graph, (inputs[name] as Operand).view), [batch, channels, 1, 1])
   return {
-    x,
-    rows,
     grouped,
+    rstd,
     standard: reshapeValue(graph, standard, x.shape),
     scale: affine('scale'),
     shift: affine('shift'),
   }
 }
+
+const ones = (graph: GraphBuilder, length: number): Value =>
+  graph.initializer(`${length} ones`, { type: 'float32', shape: [length] }, () =>
+    new Float32Array(length).fill(1),
+  )
 
 const groupNorm: Kernel = (graph, inputs, attrs: Attributes) => {
   const { standard, scale, shift } = normalized(graph, inputs, attrs)
@@ -60,56 +63,44 @@ export function silu(graph: GraphBuilder, u: Value): Value {
 }
 
 /**
- * dx = (scale · du − mean_g(scale · du) − x̂ · mean_g(scale · du · x̂)) · rstd,   dscale = Σ du · x̂,   dshift = Σ du,
- * with du = dy · (σ(u) + u σ(u) (1 − σ(u))).
+ * dx = v − x̂ · mean_g(v · x̂) − mean_g(v),   v = scale · rstd · du,   dscale = Σ du · x̂,   dshift = Σ du,
+ * with du = dy · σ(u) (1 + u − y).
  */
 const groupNormGradient: Kernel = (graph, inputs, attrs: Attributes) => {
-  const { rows, grouped, standard, scale, shift } = normalized(graph, inputs, attrs)
-  const [batch, channels, height, width] = standard.shape as [number, number, number, number]
+  const { grouped, rstd, standard, scale, shift } = normalized(graph, inputs, attrs)
+  const [batch, channels] = standard.shape as [number, number, number, number]
   const like = likeOf(graph, standard)
-  const dy = channelsFirst(graph, (inputs.dy as Operand).view)
-  let du = dy
+  let du = channelsFirst(graph, (inputs.dy as Operand).view)
   if (attrs.activation === 'silu') {
     const u = like('Add', like('Mul', standard, scale), shift)
-    const gate = like('Sigmoid', u)
-    const y = silu(graph, u)
-    du = like('Mul', dy, like('Add', gate, like('Sub', y, like('Mul', y, gate))))
+    const slope = like('Add', like('Sub', u, silu(graph, u)), graph.floats(1))
+    du = like('Mul', du, like('Mul', like('Sigmoid', u), slope))
   }
-  const perChannel = (value: Value) =>
-    graph.node(
-      'ReduceSum',
-      [value, graph.integers([2, 3])],
-      { shape: [batch, channels, 1, 1] },
-      { keepdims: 1 },
-    )
-  const dshift = perChannel(du)
-  const dscale = perChannel(like('Mul', du, standard))
-  const size = grouped[2] as number
-  const groupMean = (sums: Value) => {
-    const weighted = graph.node('Mul', [sums, scale], { shape: sums.shape })
-    const parts = reshapeValue(graph, weighted, [batch, attrs.groups, channels / attrs.groups])
-    const shape = [batch, attrs.groups, 1]
-    const total = graph.node('ReduceSum', [parts, graph.integers([2])], { shape }, { keepdims: 1 })
-    return graph.node('Mul', [total, graph.floats(1 / size)], { shape })
-  }
-  const rstd = reciprocalDeviation(graph, rows, attrs.epsilon)
   const onGroups = (value: Value) => reshapeValue(graph, value, grouped)
   const alike = (operator: string, ...values: Value[]) => graph.node(operator, values, { shape: grouped })
-  const pulled = alike('Sub', onGroups(like('Mul', du, scale)), groupMean(dshift))
-  const dx = alike('Mul', alike('Sub', pulled, alike('Mul', onGroups(standard), groupMean(dscale))), rstd)
-  const flat = (value: Value) => viewOf(reshapeValue(graph, value, [batch, channels]))
-  return [channelsLast(reshapeValue(graph, dx, [batch, channels, height, width])), flat(dscale), flat(dshift)]
-}
-
-/** 1/√(var + ε) of each row, by the mean square of what is left of the mean. */
-function reciprocalDeviation(graph: GraphBuilder, rows: Value, epsilon: number): Value {
-  const shape = [...rows.shape.slice(0, -1), 1]
-  const like = (operator: string, ...values: Value[]) => graph.node(operator, values, { shape })
-  const mean = graph.node('ReduceMean', [rows, graph.integers([2])], { shape }, { keepdims: 1 })
-  const centered = graph.node('Sub', [rows, mean], { shape: rows.shape })
-  const squares = graph.node('ReduceSumSquare', [centered, graph.integers([2])], { shape }, { keepdims: 1 })
-  const variance = like('Mul', squares, graph.floats(1 / (rows.shape[2] as number)))
-  return like('Reciprocal', like('Sqrt', like('Add', variance, graph.floats(epsilon))))
+  const mean = (value: Value) =>
+    graph.node('ReduceMean', [value, graph.integers([2])], { shape: rstd.shape }, { keepdims: 1 })
+  const perGroup = reshapeValue(graph, rstd, [batch, attrs.groups, 1, 1])
+  const byGroup = reshapeValue(graph, scale, [batch, attrs.groups, channels / attrs.groups, 1])
+  const factor = graph.node('Mul', [byGroup, perGroup], { shape: byGroup.shape })
+  const v = onGroups(like('Mul', du, reshapeValue(graph, factor, scale.shape)))
+  const normal = onGroups(standard)
+  const pull = alike('Mul', normal, mean(alike('Mul', v, normal)))
+  const dx = alike('Sub', alike('Sub', v, pull), mean(v))
+  const perChannel = (value: Value) => {
+    const sums = graph.node(
+      'ReduceSum',
+      [value, graph.integers([2, 3])],
+      { shape: [batch, channels] },
+      { keepdims: 0 },
+    )
+    return viewOf(sums)
+  }
+  return [
+    channelsLast(reshapeValue(graph, dx, standard.shape)),
+    perChannel(like('Mul', du, standard)),
+    perChannel(du),
+  ]
 }
 
 export const groupNormKernels: Readonly<Record<string, Kernel>> = {

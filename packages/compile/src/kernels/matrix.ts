@@ -109,21 +109,23 @@ function general(graph: GraphBuilder, a: View, b: View): View {
   const outer = batch.map((_, axis) => [axis])
   // (a b)ᵀ = bᵀ aᵀ: where b lies turned, so that what follows finds its columns before its rows
   if (right.isTurned && !left.isTurned) {
-    const value = fused(graph, [right.value, left.value], [...batch, n, m], { transA: 0, transB: 1 })
+    const value = product(graph, [right.value, left.value], [...batch, n, m], { transB: 1 })
     return makeView(value, [...outer, [rank - 1], [rank - 2]])
   }
   const options = { transA: left.isTurned ? 1 : 0, transB: right.isTurned ? 1 : 0 }
-  const value = fused(graph, [left.value, right.value], [...batch, m, n], options)
+  const value = product(graph, [left.value, right.value], [...batch, m, n], options)
   return makeView(value, [...outer, [rank - 2], [rank - 1]])
 }
 
-function fused(
+/** α op(a) op(b), where op exchanges the last two axes of a or b as they lie. */
+export function product(
   graph: GraphBuilder,
-  inputs: readonly Value[],
+  inputs: readonly [a: Value, b: Value],
   shape: readonly number[],
-  options: { transA: number; transB: number },
+  { transA = 0, transB = 0, alpha = 1 }: { transA?: number; transB?: number; alpha?: number },
 ): Value {
-  if (options.transA === 0 && options.transB === 0) return graph.node('MatMul', inputs, { shape })
+  if (transA === 0 && transB === 0 && alpha === 1) return graph.node('MatMul', inputs, { shape })
+  const options = { transA, transB, ...(alpha === 1 ? {} : { alpha: { float: alpha } }) }
   return graph.node('FusedMatMul', inputs, { shape }, options, 'com.microsoft')
 }
 
