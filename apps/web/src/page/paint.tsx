@@ -90,7 +90,7 @@ export function Paint() {
               : 'keep needs a finished picture at the top of the page.'}
           </p>
           <label class="slider">
-            <span>Size</span>
+            <span>Size {Number(((2 * size.value * side) / 28).toFixed(1))} pixels</span>
             <input
               type="range"
               min={0.5}
