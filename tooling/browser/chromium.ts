@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
 /** Where Chromium and Chrome are installed. `CHROMIUM_PATH` names another. */
 const places = [
@@ -44,6 +44,14 @@ export function launchBrowser(path: string): Promise<Browser> {
   return chromium.launch({ executablePath: path, args: options })
 }
 
+/**
+ * Starts the browser with a folder of its own for what it keeps, as a visitor's has: `launchBrowser` keeps everything in
+ * memory, as private windows do. Close it when done.
+ */
+export function launchWithProfile(path: string, folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { executablePath: path, args: options })
+}
+
 /** A page, and what went wrong in it. */
 export interface WatchedPage {
   readonly page: Page
@@ -52,7 +60,7 @@ export interface WatchedPage {
 }
 
 /** Opens an address. */
-export async function openPage(browser: Browser, address: string): Promise<WatchedPage> {
+export async function openPage(browser: Browser | BrowserContext, address: string): Promise<WatchedPage> {
   const page = await browser.newPage()
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error.stack ?? error)))

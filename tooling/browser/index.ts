@@ -1,2 +1,2 @@
-export { browserForTests, launchBrowser, openPage, type WatchedPage } from './chromium.ts'
+export { browserForTests, launchBrowser, launchWithProfile, openPage, type WatchedPage } from './chromium.ts'
 export { isolation, type Served, serveFolder, serveSource } from './serve.ts'

@@ -4,8 +4,9 @@
  *
  *   node tooling/published/write.mjs NAME FILE.pt [--seed 1] [--zeros]
  *
- * NAME is one of golden/vectors/published-models.json.gz; `lsun` stands for the four of LSUN. `--zeros` leaves the
- * weights holes in a sparse file, which takes no disk; its checksums are those of zeros.
+ * NAME is one of golden/vectors/published-models.json.gz; `lsun` stands for the four of LSUN. A path to a JSON file of
+ * names and shapes, `{ "out.2.bias": [3], … }`, in its place writes any other network. `--zeros` leaves the weights holes
+ * in a sparse file, which takes no disk; its checksums are those of zeros.
  *
  * Weights are uniform with the variance that keeps activations at their size (1 / inputs of an output), so that every
  * layer matters, the last ones too, which a fresh network has zero.
@@ -27,13 +28,14 @@ const [name, path] = positionals
 const list = JSON.parse(
   gunzipSync(readFileSync(new URL('../golden/vectors/published-models.json.gz', import.meta.url))).toString(),
 )
-if (options.help || !path || !list[name]) {
+if (options.help || !path || !(list[name] || name.endsWith('.json'))) {
   console.error('node tooling/published/write.mjs NAME FILE.pt [--seed 1] [--zeros]')
-  console.error(`NAME: ${Object.keys(list).join(', ')}`)
+  console.error(`NAME: ${Object.keys(list).join(', ')}; or a JSON file of names and shapes`)
   process.exit(options.help ? 0 : 2)
 }
 
-const tensors = Object.entries(list[name].tensors).map(([tensor, shape]) => ({
+const shapes = list[name]?.tensors ?? JSON.parse(readFileSync(name, 'utf8'))
+const tensors = Object.entries(shapes).map(([tensor, shape]) => ({
   tensor,
   shape,
   count: shape.reduce((product, length) => product * length, 1),

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { type Served, serveFolder } from '@guided-diffusion/browser'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { greyValues } from '../testing/built-page.ts'
 import { chooseEngine, reads, sample, sampler } from '../testing/controls.ts'
-import { writeDenoiser } from '../testing/networks.ts'
+import { farthest, writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 
 describe.skipIf(!browserPath)('engines that end', () => {
@@ -69,9 +70,61 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
       await alert.getByRole('button', { name: 'Try again' }).click()
       await reads(page, /^5 steps in/)
+      const onWasm = await greyValues(page, /left alone, after step 5/)
+
+      // or ONNX Runtime does, and makes the same picture
+      await sample(page, 250)
+      await reads(page, /^Step \d/)
+      await sampler(page).evaluate(() => {
+        setTimeout(() => {
+          throw new Error('nothing goes once more')
+        })
+      })
+      await alert.getByText('nothing goes once more').waitFor({ timeout: 60_000 })
+      await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
+      expect(await alert.getByRole('button').allInnerTexts()).toEqual([
+        'Try again',
+        'Use ONNX Runtime',
+        'Close',
+      ])
+      await alert.getByRole('button', { name: 'Use ONNX Runtime' }).click()
+      await reads(page, /^5 steps in/)
+      await computesWithOnnxRuntime(page)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), onWasm)).toBeLessThan(3)
+    })
+  })
+
+  test('without WebGPU it is told, and ONNX Runtime or WebAssembly go on', async () => {
+    await pages.withPage(small(5), async (page) => {
+      await reads(page, /^5 steps in/)
+      const onWasm = await greyValues(page, /left alone, after step 5/)
+      await sampler(page).evaluate(() => Object.defineProperty(navigator, 'gpu', { value: undefined }))
+      await chooseEngine(page, 'webgpu')
+      await sample(page, 5)
+      const alert = page.getByRole('alert')
+      await alert.waitFor({ timeout: 60_000 })
+      expect(await alert.innerText()).toMatch(/This engine does not run here(.|\s)*WebGPU/)
+      expect(await alert.getByRole('button').allInnerTexts()).toEqual([
+        'Use WebAssembly',
+        'Use ONNX Runtime',
+        'Try again',
+        'Close',
+      ])
+      await alert.getByRole('button', { name: 'Use ONNX Runtime' }).click()
+      await reads(page, /^5 steps in/)
+      await computesWithOnnxRuntime(page)
+      expect(farthest(await greyValues(page, /left alone, after step 5/), onWasm)).toBeLessThan(3)
     })
   })
 })
+
+async function computesWithOnnxRuntime(page: Page): Promise<void> {
+  expect(await page.getByRole('combobox', { name: 'Compute with' }).inputValue()).toBe('onnx-wasm')
+  await page
+    .locator('#weights')
+    .getByText(/^ONNX Runtime 1\.\d+\.\d+, WebAssembly, \d+ thread/)
+    .waitFor()
+}
 
 /** Watches which devices the worker opens from now on, and can take the last away, as a driver that restarts does. */
 async function watchDevices(page: Page) {

@@ -178,7 +178,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
             shifts.push((entry as PerformanceEntry & { value: number }).value)
         }).observe({ type: 'layout-shift', buffered: true })
       })
-      await page.goto(`${pages.address}#steps=5&count=2`)
+      await page.goto(`${pages.address}#steps=5&count=2&gamma=10`)
       await reads(page, /^5 steps in/)
     }, 60_000)
     afterAll(() => page?.close())
@@ -186,6 +186,20 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     test('nothing has moved', async () => {
       const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts)
       expect(shifts.reduce((sum, value) => sum + value, 0)).toBeLessThan(0.01)
+    })
+
+    test('the keyboard goes through the controls from top to bottom, on a phone too', async () => {
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 900 })
+        await page.locator('[name=sample]:checked').focus()
+        const places: number[] = []
+        for (let i = 0; i < 9; i++) {
+          await page.keyboard.press('Tab')
+          places.push(await page.evaluate(middleOfFocus))
+        }
+        expect(new Set(places).size).toBeGreaterThan(4)
+        expect(places).toEqual(places.toSorted((a, b) => a - b))
+      }
     })
 
     test('axe-core objects to nothing and all fits the screen, in both themes and at both sizes', async () => {
@@ -211,6 +225,12 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     })
   })
 })
+
+/** How far down the page the focused element stands. Runs in the page. */
+function middleOfFocus(): number {
+  const { top, height } = (document.activeElement as Element).getBoundingClientRect()
+  return Math.round(scrollY + top + height / 2)
+}
 
 /** Pixels from the middle of a picture of 28 × 28. */
 const distanceToMiddle = (place: number) => Math.hypot((place % 28) - 13.5, Math.floor(place / 28) - 13.5)

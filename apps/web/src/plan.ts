@@ -60,6 +60,14 @@ export interface Cell {
   readonly wished?: boolean
 }
 
+/** The cells whose pictures differ: all of them, but without guidance γ makes no difference. */
+export function distinctCells(cells: readonly Cell[], guided: boolean): readonly Cell[] {
+  if (guided) return cells
+  const alike = (a: Cell, b: Cell) =>
+    a.sample === b.sample && a.label === b.label && Boolean(a.wished) === Boolean(b.wished)
+  return cells.filter((cell, i) => cells.findIndex((other) => alike(cell, other)) === i)
+}
+
 export interface RunPlan {
   readonly model: ModelChoice
   readonly engine: EngineChoice

@@ -1,5 +1,6 @@
 /** The plans of the three figures, from what the reader has chosen. */
-import type { Cell, GammaPath, RunPlan, Wish } from './plan.ts'
+import { type Cell, distinctCells, type GammaPath, type RunPlan, type Wish } from './plan.ts'
+import { isGuided } from './protocol.ts'
 import * as settings from './settings.ts'
 
 /** γ of the columns of the grid. */
@@ -23,12 +24,11 @@ const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
 /** Each noise left alone, and guided too where something guides. */
 export function pairPlan(gammas?: GammaPath): RunPlan {
   const label = settings.label.peek()
-  const guides = settings.modelFacts.peek().classes > 0
   const cells = numbers(settings.count.peek()).flatMap((sample): Cell[] => [
     { sample, label, gamma: 0 },
-    ...(guides ? [{ sample, label }] : []),
+    { sample, label },
   ])
-  return { ...common(gammas), cells }
+  return { ...common(gammas), cells: distinctCells(cells, isGuided(settings.modelFacts.peek())) }
 }
 
 /** Where a noise's picture that was left alone stands among the cells of a pair's plan, and where the guided one does. */
@@ -39,6 +39,12 @@ export function pairCells(
   const free = cells.findIndex(({ sample, gamma }) => sample === noise && gamma === 0)
   const guided = cells.findIndex(({ sample, gamma }) => sample === noise && gamma === undefined)
   return { free, guided: guided < 0 ? free : guided }
+}
+
+/** Where the picture of a noise at a γ of the grid stands among the cells of its plan. */
+export function gridCell({ cells }: RunPlan, noise: number, gamma: number): number {
+  const own = cells.findIndex((cell) => cell.sample === noise && cell.gamma === gamma)
+  return own < 0 ? cells.findIndex(({ sample }) => sample === noise) : own
 }
 
 /** Row by row: one noise a row, one γ a column. */

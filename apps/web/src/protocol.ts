@@ -34,13 +34,16 @@ export interface Loading {
 export interface ModelFacts {
   readonly name: string
   readonly shape: readonly [height: number, width: number, channels: number]
-  /** How many classes there are to be guided to; 0 without a classifier. */
+  /** How many classes there are to choose from: those of the classifier, else of the denoiser; 0 where neither has any. */
   readonly classes: number
   /** Their names, where the file has them. */
   readonly classNames: readonly string[]
   /** Why nothing guides, where nothing does. */
   readonly unguided?: string
 }
+
+/** Whether γ changes the pictures of a model. */
+export const isGuided = ({ unguided }: ModelFacts): boolean => unguided === undefined
 
 export interface EngineFacts {
   readonly name: string

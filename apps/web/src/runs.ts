@@ -3,8 +3,8 @@ import { batch, type Signal, signal } from '@preact/signals'
 import * as client from './engine-client.ts'
 import { type Figure, figures, type LinkState } from './link.ts'
 import { keepUsed } from './offline.ts'
-import type { GammaPath, RunPlan } from './plan.ts'
-import type { Loading, ModelFacts, Problem, StepPicture } from './protocol.ts'
+import { distinctCells, type GammaPath, type RunPlan } from './plan.ts'
+import { isGuided, type Loading, type ModelFacts, type Problem, type StepPicture } from './protocol.ts'
 import { engineFacts, gamma, modelFacts, takeModel } from './settings.ts'
 
 export interface Run {
@@ -74,7 +74,8 @@ export function start(figure: Figure, plan: RunPlan): void {
       batch(() => {
         takeModel(model)
         engineFacts.value = engine
-        change({ model })
+        // what the plan was made for may have been another model: the worker leaves out what this one makes twice
+        change({ model, plan: { ...plan, cells: distinctCells(plan.cells, isGuided(model)) } })
       })
     },
     onStep: (step) => {

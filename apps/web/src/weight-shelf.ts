@@ -17,6 +17,14 @@ export interface ShelfItem {
   readonly bytes: number
 }
 
+/** The name of the file at an address. Those of the page itself are named without what the build puts into their names. */
+function fileName(address: string): string {
+  const { origin, pathname } = new URL(address)
+  const name = decodeURIComponent(pathname.split('/').at(-1) ?? address)
+  const built = origin === globalThis.location?.origin && pathname.includes('/assets/')
+  return built ? name.replace(/-[\w-]{8}(\.\w+)$/, '$1') : name
+}
+
 /** What is kept. */
 export async function shelfItems(): Promise<readonly ShelfItem[]> {
   const shelf = await openShelf()
@@ -24,7 +32,7 @@ export async function shelfItems(): Promise<readonly ShelfItem[]> {
   return Promise.all(
     requests.map(async ({ url }) => {
       const response = await shelf?.match(url)
-      const file = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? url)
+      const file = fileName(url)
       const size = response?.headers.get('content-length')
       return { name: file, bytes: size ? Number(size) : ((await response?.blob())?.size ?? 0) }
     }),

@@ -8,9 +8,10 @@ import type { DiffusionDescription } from '@guided-diffusion/diffusion'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { greyValues } from '../testing/built-page.ts'
-import { dropFile, reads, sample, sampler } from '../testing/controls.ts'
+import { dropFile, reads, sample } from '../testing/controls.ts'
 import { farthest, sampledAlone, torchFile, writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
+import { largestRead, loadingMegabytes, statusWords } from '../testing/watching.ts'
 
 const diffusion: DiffusionDescription = {
   schedule: 'cosine',
@@ -57,12 +58,10 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       // weights go to the engine one after another: the file is never in memory as a whole
       expect(await largest()).toBeGreaterThan(1e6)
       expect(await largest()).toBeLessThan(77e6 / 5)
-      const progress = (await seen()).flatMap(
-        (words) => /^Loading the denoiser ([\d.]+) of 77\.\d MB/.exec(words)?.[1] ?? [],
-      )
+      const progress = loadingMegabytes(await seen(), 'Loading the denoiser')
       expect(progress.length).toBeGreaterThan(2)
-      expect(progress.map(Number)).toEqual(progress.map(Number).toSorted((a, b) => a - b))
-      expect(progress.at(-1)).toMatch(/^77/)
+      expect(progress).toEqual(progress.toSorted((a, b) => a - b))
+      expect(Math.floor(progress.at(-1) as number)).toBe(77)
       await sample(page, 5)
       await reads(page, /^5 steps in/)
       expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
@@ -150,6 +149,29 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     server.close()
   })
 
+  test('that nothing guides make each picture once, in the first run of a link too', async () => {
+    const expected = await sampledAlone(small, { diffusion, steps: 5, shape: [16, 16, 1] })
+    const server = await serveFolder(folder, { headers: shared })
+    const page = await pages.browser.newPage()
+    await page.addInitScript(countPictures)
+    await page.goto(`${pages.address}#model=${server.address}small.safetensors&steps=5&count=2`)
+    const sizes = async () => [
+      ...new Set(await page.evaluate(() => (globalThis as unknown as { bytes: number[] }).bytes)),
+    ]
+    try {
+      await reads(page, /^5 steps in/)
+      expect(await sizes()).toEqual([2 * 16 * 16])
+      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
+      expect(await page.getByRole('img', { name: /guided/ }).count()).toBe(0)
+      await sample(page, 10)
+      await reads(page, /^10 steps in/)
+      expect(await sizes()).toEqual([2 * 16 * 16])
+    } finally {
+      await page.close()
+      await server.close()
+    }
+  })
+
   test('that a link names on somebody else’s device are asked for', async () => {
     await pages.withPage('#model=file:mine.safetensors&steps=5', async (page) => {
       const alert = page.getByRole('alert')
@@ -161,38 +183,16 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   })
 })
 
-/** Collects what the line under the address says. */
-async function statusWords(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const words: string[] = []
-    Object.assign(globalThis, { words })
-    const look = () => {
-      const now = document.querySelector('#weights [role=status]')?.textContent
-      if (now && now !== words.at(-1)) words.push(now)
-    }
-    new MutationObserver(look).observe(document.querySelector('#weights') as Element, {
-      subtree: true,
-      childList: true,
-      characterData: true,
+/** Notes the bytes of all pictures of each step that a worker reports. Runs in the page, before its own code. */
+function countPictures() {
+  const bytes: number[] = []
+  Object.assign(globalThis, { bytes })
+  const listen = Worker.prototype.addEventListener
+  Worker.prototype.addEventListener = function (this: Worker, ...args: Parameters<typeof listen>) {
+    listen.call(this, 'message', (event) => {
+      const { type, x } = (event as MessageEvent<{ type: string; x: Uint8Array }>).data
+      if (type === 'step') bytes.push(x.length)
     })
-  })
-  return () => page.evaluate(() => (globalThis as unknown as { words: string[] }).words)
-}
-
-/** Watches how many bytes the worker takes from a file, or from an answer of a server, at once. */
-async function largestRead(page: Page): Promise<() => Promise<number>> {
-  const worker = sampler(page)
-  await worker.evaluate(() => {
-    const seen = { largest: 0 }
-    for (const { prototype } of [Blob, Response]) {
-      const read = prototype.arrayBuffer
-      prototype.arrayBuffer = async function () {
-        const bytes = await read.call(this)
-        seen.largest = Math.max(seen.largest, bytes.byteLength)
-        return bytes
-      }
-    }
-    Object.assign(globalThis, { seen })
-  })
-  return () => worker.evaluate(() => (globalThis as unknown as { seen: { largest: number } }).seen.largest)
+    listen.apply(this, args)
+  }
 }

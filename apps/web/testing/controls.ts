@@ -39,3 +39,21 @@ export async function dropFile(page: Page, name: string, bytes: Buffer): Promise
   )
   await page.getByRole('heading', { level: 1 }).dispatchEvent('drop', { dataTransfer })
 }
+
+/** Drops a file of this machine's disk on the heading of the page, as a hand would from a window of files. */
+export async function dropFromDisk(page: Page, path: string): Promise<void> {
+  const heading = page.getByRole('heading', { level: 1 })
+  await heading.scrollIntoViewIfNeeded()
+  const box = await heading.boundingBox()
+  if (!box) throw new Error('The heading is not seen.')
+  const session = await page.context().newCDPSession(page)
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', {
+      type,
+      x: box.x + box.width / 2,
+      y: box.y + box.height / 2,
+      data: { items: [], files: [path], dragOperationsMask: 1 },
+    })
+  }
+  await session.detach()
+}

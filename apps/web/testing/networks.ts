@@ -1,5 +1,8 @@
 /** Networks of random weights, and what Node samples with them: what the page must show. */
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import { startBackend } from '@guided-diffusion/backends'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import { type DiffusionDescription, describedDiffusion, generate } from '@guided-diffusion/diffusion'
@@ -33,6 +36,15 @@ export async function writeDenoiser(
     }),
   )
   await saveNetwork(path, { description, tensors }, { metadata: { diffusion: JSON.stringify(diffusion) } })
+}
+
+/** Writes a denoiser of random weights as `torch.save` would: tensors alone. */
+export async function writeTorchDenoiser(path: string, config: UNetConfig): Promise<void> {
+  const specs = networkSpecs({ kind: 'unet', config })
+  const list = `${path}.json`
+  await writeFile(list, JSON.stringify(Object.fromEntries(specs.map(({ name, shape }) => [name, shape]))))
+  const script = createRequire(import.meta.url).resolve('@guided-diffusion/tooling/published/write.mjs')
+  await promisify(execFile)(process.execPath, [script, list, path])
 }
 
 /** Values over and over: large networks are made in no time. */

@@ -7,6 +7,7 @@ import { BackendLostError, BackendUnavailableError } from './errors.ts'
 import { registerAttention } from './kernels/attention-webgpu.ts'
 import { registerConv2D } from './kernels/conv2d-webgpu.ts'
 import { registerGroupNorm } from './kernels/group-norm-webgpu.ts'
+import { registerMatMul } from './kernels/matmul-webgpu.ts'
 import { acceptEnables, type Precision, setPrecision } from './kernels/webgpu-backend.ts'
 import { loadPeer } from './load-peer.ts'
 
@@ -76,6 +77,7 @@ export function webgpu({
       await tf.setBackend('webgpu')
       setPrecision(tf.backend(), precision)
       registerConv2D()
+      registerMatMul()
       registerGroupNorm()
       registerAttention()
       return {

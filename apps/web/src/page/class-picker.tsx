@@ -1,4 +1,5 @@
 import { builtIn } from '../plan.ts'
+import { isGuided } from '../protocol.ts'
 import { label, model, modelFacts } from '../settings.ts'
 
 /** Samples of the built-in model, one of each class, side by side. */
@@ -27,7 +28,7 @@ export function ClassPicker() {
   const pictured = model.value.denoiser === builtIn
   return (
     <fieldset class="classes">
-      <legend>Lean towards</legend>
+      <legend>{isGuided(modelFacts.value) ? 'Lean towards' : 'Class, which the denoiser is told'}</legend>
       <div class="class-list">
         {Array.from({ length: classes }, (_, i) => (
           <label key={i} class="class">

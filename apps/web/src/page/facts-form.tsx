@@ -38,7 +38,7 @@ export function FactsForm({ tell }: { tell: (facts: FileFacts) => void }) {
       }}
     >
       <Choice
-        name="Image size"
+        name="Image size, pixels"
         options={sizes.map(String)}
         value={String(value.size)}
         onChoose={(size) => change({ size: Number(size) })}

@@ -1,4 +1,5 @@
-import { gridGammas, gridPlan, gridRows } from '../plans.ts'
+import { gridCell, gridGammas, gridPlan, gridRows } from '../plans.ts'
+import { isGuided } from '../protocol.ts'
 import { runs } from '../runs.ts'
 import { className, label, modelFacts, seed } from '../settings.ts'
 import { cellPixels, noisePixels } from './frame-pixels.ts'
@@ -12,15 +13,15 @@ export function Grid() {
   const run = runs.grid.value
   const frame = run?.frames.at(-1)
   // columns of pictures that nothing guides would be alike
-  if (!run && modelFacts.value.classes === 0) return null
+  if (!run && !isGuided(modelFacts.value)) return null
   const name = className(run?.plan.cells[0]?.label ?? label.value)
-  const sure = (column: number) => {
+  const sure = (gamma: number) => {
     if (!run || !frame || frame.probabilities.length === 0) return undefined
     const { classes } = run.model
     const wanted = run.plan.cells[0]?.label ?? 0
     let sum = 0
     for (let row = 0; row < gridRows; row++)
-      sum += frame.probabilities[(row * gridGammas.length + column) * classes + wanted] as number
+      sum += frame.probabilities[gridCell(run.plan, row, gamma) * classes + wanted] as number
     return sum / gridRows
   }
   return (
@@ -48,8 +49,8 @@ export function Grid() {
         <caption class="hidden">Pictures of {name} for each γ and noise</caption>
         <thead>
           <tr>
-            {gridGammas.map((gamma, column) => {
-              const share = sure(column)
+            {gridGammas.map((gamma) => {
+              const share = sure(gamma)
               return (
                 <th key={gamma} scope="col">
                   <i>γ</i> = {gamma}
@@ -62,12 +63,12 @@ export function Grid() {
         <tbody>
           {Array.from({ length: gridRows }, (_, row) => (
             <tr key={row}>
-              {gridGammas.map((gamma, column) => (
+              {gridGammas.map((gamma) => (
                 <td key={gamma}>
                   <Picture
                     pixels={
                       run && frame
-                        ? cellPixels(frame.x, row * gridGammas.length + column, run.model.shape)
+                        ? cellPixels(frame.x, gridCell(run.plan, row, gamma), run.model.shape)
                         : noisePixels(seed.value, row, modelFacts.value.shape)
                     }
                     label={`Noise ${row + 1}, γ = ${gamma}`}

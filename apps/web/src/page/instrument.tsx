@@ -1,5 +1,5 @@
 import { pairCells, pairPlan } from '../plans.ts'
-import type { StepPicture } from '../protocol.ts'
+import { isGuided, type StepPicture } from '../protocol.ts'
 import { type Run, runs } from '../runs.ts'
 import { className, count, gamma, label, modelFacts, seed, steps } from '../settings.ts'
 import { ClassPicker } from './class-picker.tsx'
@@ -28,7 +28,7 @@ export function Instrument() {
   const picture = (cell: number) => (frame ? cellPixels(frame.x, cell, facts.shape) : noise())
   const foreseen = (cell: number) => frame && cellPixels(frame.xStart, cell, facts.shape)
   const { free, guided } = pairCells(run?.plan ?? pairPlan(), which)
-  const guides = facts.classes > 0
+  const guides = isGuided(facts)
   const likely = (cell: number) =>
     frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
   const name = className(run?.plan.cells[0]?.label ?? label.value)
@@ -42,7 +42,7 @@ export function Instrument() {
             <Picture pixels={picture(free)} label={spoken('left alone', frame)} tone="free" />
             <div class="side">
               <Picture pixels={foreseen(free)} label="Predicted picture, left alone" empty={<i>x̂₀</i>} />
-              <Picture pixels={undefined} label="No pull" empty="no pull" />
+              {guides && <Picture pixels={undefined} label="No pull" empty="no pull" />}
             </div>
             <figcaption>
               <b class="free">Left alone</b> <span>{verdict(likely(free))}</span>

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals'
 import { limits } from '../link.ts'
 import { paintPlan, pairCells } from '../plans.ts'
+import { isGuided } from '../protocol.ts'
 import { runs } from '../runs.ts'
 import { className, gamma, label, modelFacts, seed } from '../settings.ts'
 import { emptyWish, type Paint as PaintKind, wish } from '../wish.ts'
@@ -27,8 +28,8 @@ export function Paint() {
   const finished = pictureToKeep()
   const empty = !wish.value.mask.includes(1)
   const paint: PaintKind = brush.value === 'keep' ? (finished ? { keep: finished } : 'erase') : brush.value
-  const guides = modelFacts.value.classes > 0
-  const name = guides ? className(label.value) : 'no class'
+  const guides = isGuided(modelFacts.value)
+  const name = modelFacts.value.classes > 0 ? className(label.value) : 'no class'
   const side = shape[0]
   return (
     <section class="figure" id="figure-paint" aria-labelledby="paint-title">
@@ -85,11 +86,11 @@ export function Paint() {
           </fieldset>
           <p class="hint">
             {finished
-              ? 'keep holds on to pixels of the guided picture at the top.'
+              ? `keep holds on to pixels of the ${guides ? 'guided picture' : 'picture'} at the top.`
               : 'keep needs a finished picture at the top of the page.'}
           </p>
           <label class="slider">
-            <span>Size</span>
+            <span>Size {Number(((2 * size.value * side) / 28).toFixed(1))} pixels</span>
             <input
               type="range"
               min={0.5}

@@ -26,8 +26,8 @@ export function Probabilities({
               {free && <span class="mark" style={{ left: `${100 * q}%` }} />}
             </span>
             <span class="percent">
-              {guided ? Math.round(100 * p) : '–'}
-              <span class="hidden"> percent guided, {Math.round(100 * q)} percent alone</span>
+              {guided ? `${Math.round(100 * p)}%` : '–'}
+              <span class="hidden"> guided, {Math.round(100 * q)}% alone</span>
             </span>
           </li>
         )

@@ -58,10 +58,14 @@ interface Way {
   readonly act: () => void
 }
 
+/** Engines that run where WebGPU does not. */
+const elsewhere: readonly { readonly words: string; readonly choice: EngineChoice }[] = [
+  { words: 'Use WebAssembly', choice: 'wasm' },
+  { words: 'Use ONNX Runtime', choice: 'onnx-wasm' },
+]
+
 function waysOn(found: Problem): Way[] {
   const again: Way = { words: 'Try again', act: () => undefined }
-  const wasm: Way = { words: 'Use WebAssembly', act: () => choose('wasm') }
-  const onnx: Way = { words: 'Use ONNX Runtime', act: () => choose('onnx-wasm') }
   const fewer: Way = {
     words: 'Sample one picture',
     act: () => {
@@ -69,21 +73,28 @@ function waysOn(found: Problem): Way[] {
     },
   }
   const bundled: Way = { words: 'Use the built-in model', act: takeBuiltIn }
-  const onWasm = (engineFacts.value?.name ?? engine.value) === 'wasm'
-  const other = onWasm ? onnx : wasm
-  switch (kindOf(found)) {
+  const kind = kindOf(found)
+  // what does not start is what was chosen, whatever ran before
+  const failed = (kind !== 'unavailable' && engineFacts.value?.name) || engine.value
+  const others = elsewhere
+    .filter(({ choice }) => choice !== failed)
+    .map(
+      ({ words, choice }): Way => ({
+        words,
+        act: () => {
+          engine.value = choice
+        },
+      }),
+    )
+  switch (kind) {
     case 'file':
       return [bundled, again]
     case 'lost':
     case 'unavailable':
-      return [other, again]
+      return [...others, again]
     case 'memory':
       return count.value > 1 ? [fewer, again] : [again, bundled]
     default:
-      return [again, other]
+      return [again, ...others]
   }
-}
-
-function choose(choice: EngineChoice): void {
-  engine.value = choice
 }

@@ -17,6 +17,9 @@ const engineNames: Readonly<Record<EngineChoice, string>> = {
   wasm: 'WebAssembly',
 }
 
+/** What pictures of so many channels are. */
+const colours: Readonly<Record<number, string>> = { 1: 'grey', 3: 'in colour' }
+
 /** Which weights and which engine: own files, addresses, what the browser keeps of them. */
 export function Weights() {
   const address = useSignal('')
@@ -37,7 +40,7 @@ export function Weights() {
         <div class="panel">
           <h3>Model</h3>
           <p>
-            <b>{name}</b>, {shape[0]} × {shape[1]} × {shape[2]}
+            <b>{name}</b>, {shape[1]} × {shape[0]} pixels, {colours[shape[2]] ?? `${shape[2]} channels`}
             {classes > 0 ? `, ${classes} classes` : ''}.{' '}
             {model.value.denoiser !== builtIn && (
               <button type="button" class="link" onClick={takeBuiltIn}>
@@ -76,8 +79,8 @@ export function Weights() {
             />
             <div class="joined">
               <AddressInput
-                name="Address of its classifier"
-                hint="…/classifier.safetensors, if any"
+                name="Address of its classifier, if any"
+                hint="https://…/classifier.safetensors"
                 value={guideAddress}
               />
               <button type="submit" class="quiet">
@@ -137,16 +140,18 @@ function AddressInput({
   required?: boolean
 }) {
   return (
-    <input
-      type="url"
-      required={required}
-      placeholder={hint}
-      aria-label={name}
-      value={value.value}
-      onInput={({ currentTarget }) => {
-        value.value = currentTarget.value
-      }}
-    />
+    <label class="field">
+      <span>{name}</span>
+      <input
+        type="url"
+        required={required}
+        placeholder={hint}
+        value={value.value}
+        onInput={({ currentTarget }) => {
+          value.value = currentTarget.value
+        }}
+      />
+    </label>
   )
 }
 
@@ -214,8 +219,7 @@ function Shelf() {
           <ul class="shelf">
             {items.value.map(({ name, bytes }) => (
               <li key={name}>
-                <span>{name.replace(/-[\w-]{8}(\.\w+)$/, '$1')}</span>{' '}
-                <span>{(bytes / 1e6).toFixed(1)} MB</span>
+                <span>{name}</span> <span>{(bytes / 1e6).toFixed(1)} MB</span>
               </li>
             ))}
           </ul>

@@ -50,16 +50,17 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
       unet.dispose()
       throw error
     }))
+  const told = config.nullClass ? undefined : config.classes
   const classNames = guide.file?.classNames.length ? guide.file.classNames : denoiserFile.classNames
   return {
     unet,
-    denoiser: config.classes === undefined || config.nullClass ? unconditional(unet) : unet,
+    denoiser: told === undefined ? unconditional(unet) : unet,
     diffusion: denoiserFile.diffusion,
     ...(classifier ? { classifier } : {}),
     facts: {
       name: choice.denoiser === builtIn ? 'Fashion-MNIST' : denoiserFile.name,
       shape: [unet.config.size, unet.config.size, unet.config.inChannels],
-      classes: classifier?.classes ?? config.classes ?? 0,
+      classes: classifier?.classes ?? told ?? 0,
       classNames,
       ...(guide.why ? { unguided: guide.why } : {}),
     },

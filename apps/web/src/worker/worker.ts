@@ -1,6 +1,6 @@
 /** The thread that computes: takes requests of the page one after another and reports. */
-import { builtIn, type EngineChoice, type ModelChoice } from '../plan.ts'
-import { type Loading, problemOf, type Report, type Request } from '../protocol.ts'
+import { builtIn, distinctCells, type EngineChoice, type ModelChoice } from '../plan.ts'
+import { isGuided, type Loading, problemOf, type Report, type Request } from '../protocol.ts'
 import { type Engine, startEngine } from './engine.ts'
 import { loadModel, type Model } from './model.ts'
 import { runPlan } from './run.ts'
@@ -58,7 +58,8 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Prom
       const live = () => (current?.id === id ? current.gamma : undefined)
       const onStep: Parameters<typeof runPlan>[1]['onStep'] = (step) =>
         tell({ type: 'step', id, ...step }, [step.x, step.xStart, step.pull, step.probabilities])
-      const run = runPlan(request.plan, { engine, model, signal: abort.signal, live, onStep })
+      const plan = { ...request.plan, cells: distinctCells(request.plan.cells, isGuided(model.facts)) }
+      const run = runPlan(plan, { engine, model, signal: abort.signal, live, onStep })
       await (engine.loss ? Promise.race([run, engine.loss]) : run)
     }
     tell({ type: 'done', id })
