@@ -72,15 +72,21 @@ function byWeight(graph: GraphBuilder, factor: View, b: View): View | undefined 
   // [before, k, after] → [before, n, after] by a convolution of width 1
   const before = sizeOf(shape.slice(0, place))
   const after = shape.slice(place + 1)
-  const weight = reshapeValue(graph, arrange(graph, b, [[rank - 1], [rank - 2]]), [n, k, 1, 1])
-  const [height, width] = after.length === 2 ? (after as [number, number]) : [1, sizeOf(after)]
-  const image = reshapeValue(graph, a.value, [before, k, height, width])
-  const product = graph.node('Conv', [image, weight], { shape: [before, n, height, width] })
-  if (place > 1 || after.length > 2)
-    return replaced(reshapeValue(graph, product, [...shape.slice(0, place), n, ...after]))
+  const behind = after.map((_, i) => place + 1 + i)
+  const outer = a.axes.slice(0, -1)
+  // along one axis the runtime multiplies pixels as they lie: images it would bring to its blocked layout and back
+  const isRow = behind.length === 1 || outer.some((group) => `${group}` === `${behind}`)
+  const lengths = isRow || after.length !== 2 ? [sizeOf(after)] : after
+  const filter = [n, k, ...lengths.map(() => 1)]
+  const weight = reshapeValue(graph, arrange(graph, b, [[rank - 1], [rank - 2]]), filter)
+  const image = reshapeValue(graph, a.value, [before, k, ...lengths])
+  const product = graph.node('Conv', [image, weight], { shape: [before, n, ...lengths] })
+  const fits = place <= 1 && (isRow || after.length === 2)
+  if (!fits) return replaced(reshapeValue(graph, product, [...shape.slice(0, place), n, ...after]))
   // as it is, so that the runtime finds the bias that follows, and fuses it
-  const moved = (axis: number) => (axis < place ? 0 : axis - place + (after.length === 1 ? 2 : 1))
-  return makeView(product, [...a.axes.slice(0, -1).map((group) => group.map(moved)), [1]])
+  const moved = (axis: number) => (axis < place ? 0 : isRow ? 2 : axis - place + 1)
+  const places = outer.map((group) => [...new Set(group.map(moved))])
+  return makeView(product, [...places, [1]])
 }
 
 /** The view with its last axis as one axis of the value, where the parts of it lie side by side. */
