@@ -10,7 +10,7 @@
  */
 import type * as tf from '@tensorflow/tfjs-core'
 import { type AttentionProgram, attentionCode, threads } from './attention.wgsl.ts'
-import { addWebGpuKernel, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
+import { addWebGpuKernel, precisionOf, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
 
 interface Attributes {
   readonly heads: number
@@ -48,13 +48,15 @@ function run(
   const { heads, order } = attrs as Attributes
   const [batch, length, tripled] = inputs.qkv.shape as [number, number, number]
   const width = tripled / 3 / heads
+  // float16 has neither digits nor range for gradients
+  const precision = name === 'forward' ? precisionOf(backend) : 'float32'
   return runProgram(backend, {
-    key: `attention ${name}, ${order}, width ${width}`,
+    key: `attention ${name}, ${order}, width ${width}, ${precision}`,
     inputs,
     ...out,
     workgroups: batch * heads * Math.ceil(length / threads),
     threads,
     integers: { heads },
-    code: attentionCode(name, width, order),
+    code: attentionCode(name, { width, order, precision }),
   })
 }

@@ -2,6 +2,7 @@
  * The programs of attention in WGSL. Each thread owns one row and goes over the others, of which a workgroup holds a few
  * at a time in its own memory.
  */
+import type { Precision } from './webgpu-backend.ts'
 
 /** Rows of a workgroup. */
 export const threads = 64
@@ -10,28 +11,41 @@ const workgroupBytes = 16384
 
 export type AttentionProgram = keyof typeof codes
 
-/** The code for heads of some width, in channels as head × (q, k, v) × width or as (q, k, v) × head × width. */
-export const attentionCode = (program: AttentionProgram, width: number, order: 'legacy' | 'new') =>
-  commonCode(width, order) + codes[program]
+export interface Heads {
+  readonly width: number
+  /** Channels as head × (q, k, v) × width, or as (q, k, v) × head × width. */
+  readonly order: 'legacy' | 'new'
+  /**
+   * `float16`: rows that are multiplied are rounded to it, q as q / √d, and four products are summed in it; longer sums,
+   * maxima and exponentials are float32. Of forward only.
+   */
+  readonly precision: Precision
+}
+
+export const attentionCode = (program: AttentionProgram, heads: Heads) => commonCode(heads) + codes[program]
 
 /** Where rows lie and how they are read, four numbers at a time with zeros behind the last. */
-function commonCode(width: number, order: 'legacy' | 'new'): string {
+function commonCode({ width, order, precision }: Heads): string {
   const vectors = Math.ceil(width / 4)
-  const tile = Math.max(1, Math.min(16, Math.floor(workgroupBytes / 2 / (16 * vectors + 8))))
+  const half = precision === 'float16'
+  const tile = Math.max(1, Math.min(16, Math.floor(workgroupBytes / 2 / ((half ? 8 : 16) * vectors + 8))))
   const offset =
     order === 'legacy'
       ? `(3 * head + part) * ${width}`
       : `part * (uniforms.qkvShape[2] / 3) + head * ${width}`
-  return `
+  return `${half ? 'enable f16;' : ''}
 const width = ${width};
 const vectors = ${vectors};
 const tile = ${tile};
 const factor = ${1 / Math.sqrt(width)};
 const lowest = -3.0e38;
 
+alias Four = vec4<${half ? 'f16' : 'f32'}>;
 alias Row = array<vec4<f32>, ${vectors}>;
-var<workgroup> first : array<vec4<f32>, ${tile * vectors}>;
-var<workgroup> second : array<vec4<f32>, ${tile * vectors}>;
+// a row that is multiplied with others
+alias Factors = array<Four, ${vectors}>;
+var<workgroup> first : array<Four, ${tile * vectors}>;
+var<workgroup> second : array<Four, ${tile * vectors}>;
 
 struct Place { sample : i32, head : i32, t : i32, real : bool };
 
@@ -58,22 +72,22 @@ fn quarter(start : i32, i : i32) -> vec4<f32> {
   return four;
 }
 
-fn rowOf(place : Place, part : i32) -> Row {
+fn rowOf(place : Place, part : i32, times : f32) -> Factors {
   let start = addressOf(place.sample, place.head, place.t, part);
-  var row : Row;
-  for (var i = 0; i < vectors; i++) { row[i] = quarter(start, i); }
+  var row : Factors;
+  for (var i = 0; i < vectors; i++) { row[i] = Four(times * quarter(start, i)); }
   return row;
 }
 
-fn withFirst(row : ptr<function, Row>, at : i32) -> f32 {
+fn withFirst(row : ptr<function, Factors>, at : i32) -> f32 {
   var sum = 0.0;
-  for (var i = 0; i < vectors; i++) { sum += dot((*row)[i], first[at * vectors + i]); }
+  for (var i = 0; i < vectors; i++) { sum += f32(dot((*row)[i], first[at * vectors + i])); }
   return sum;
 }
 
-fn withSecond(row : ptr<function, Row>, at : i32) -> f32 {
+fn withSecond(row : ptr<function, Factors>, at : i32) -> f32 {
   var sum = 0.0;
-  for (var i = 0; i < vectors; i++) { sum += dot((*row)[i], second[at * vectors + i]); }
+  for (var i = 0; i < vectors; i++) { sum += f32(dot((*row)[i], second[at * vectors + i])); }
   return sum;
 }
 `
@@ -101,8 +115,8 @@ const tilePlace = `
   let head = pair % uniforms.heads;`
 
 const loadKeys = `
-        first[i] = quarter(addressOf(sample, head, t, 1), i % vectors);
-        second[i] = quarter(addressOf(sample, head, t, 2), i % vectors);`
+        first[i] = Four(quarter(addressOf(sample, head, t, 1), i % vectors));
+        second[i] = Four(quarter(addressOf(sample, head, t, 2), i % vectors));`
 
 /** A row of dy `[B, T, C]`, where heads lie side by side. */
 const gradientCode = `
@@ -115,8 +129,8 @@ fn dyQuarter(sample : i32, head : i32, t : i32, i : i32) -> vec4<f32> {
   return four;
 }
 
-fn dyRow(place : Place) -> Row {
-  var row : Row;
+fn dyRow(place : Place) -> Factors {
+  var row : Factors;
   for (var i = 0; i < vectors; i++) { row[i] = dyQuarter(place.sample, place.head, place.t, i); }
   return row;
 }
@@ -135,20 +149,20 @@ const codes = {
   forward: `
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
+  var q = rowOf(place, 0, factor);
   var sum = 0.0;
   var top = lowest;
   var y : Row;
   ${overTiles(
     loadKeys,
     `
-      let s = factor * withFirst(&q, at);
+      let s = withFirst(&q, at);
       let higher = max(top, s);
       let kept = exp(top - higher);
       let weight = exp(s - higher);
       top = higher;
       sum = sum * kept + weight;
-      for (var i = 0; i < vectors; i++) { y[i] = y[i] * kept + weight * second[at * vectors + i]; }`,
+      for (var i = 0; i < vectors; i++) { y[i] = y[i] * kept + weight * vec4<f32>(second[at * vectors + i]); }`,
   )}
   if (place.real) {
     let start = (place.sample * uniforms.outShape[1] + place.t) * uniforms.outShape[2] + place.head * width;
@@ -159,7 +173,7 @@ fn main(index : i32) {
   rows: `${gradientCode}
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
+  var q = rowOf(place, 0, factor);
   var incoming = dyRow(place);
   var sum = 0.0;
   var weighted = 0.0;
@@ -167,7 +181,7 @@ fn main(index : i32) {
   ${overTiles(
     loadKeys,
     `
-      let s = factor * withFirst(&q, at);
+      let s = withFirst(&q, at);
       let higher = max(top, s);
       let kept = exp(top - higher);
       let weight = exp(s - higher);
@@ -186,14 +200,14 @@ fn main(index : i32) {
   queries: `${gradientCode}
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
-  var q = rowOf(place, 0);
+  var q = rowOf(place, 0, factor);
   var incoming = dyRow(place);
   let own = ${rowIndex('place.t', 'place.sample', 'place.head')};
   var dq : Row;
   ${overTiles(
     loadKeys,
     `
-      let weight = exp(factor * withFirst(&q, at) - rows[own]);
+      let weight = exp(withFirst(&q, at) - rows[own]);
       let slope = weight * (withSecond(&incoming, at) - rows[own + 1]);
       for (var i = 0; i < vectors; i++) { dq[i] += slope * first[at * vectors + i]; }`,
   )}
@@ -207,8 +221,8 @@ var<workgroup> known : array<vec2<f32>, tile>;
 
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
-  var k = rowOf(place, 1);
-  var v = rowOf(place, 2);
+  var k = rowOf(place, 1, factor);
+  var v = rowOf(place, 2, 1.0);
   var dk : Row;
   var dv : Row;
   ${overTiles(
@@ -220,7 +234,7 @@ fn main(index : i32) {
           known[i / vectors] = vec2<f32>(rows[own], rows[own + 1]);
         }`,
     `
-      let weight = exp(factor * withFirst(&k, at) - known[at].x);
+      let weight = exp(withFirst(&k, at) - known[at].x);
       let slope = weight * (withSecond(&v, at) - known[at].y);
       for (var i = 0; i < vectors; i++) {
         dk[i] += slope * first[at * vectors + i];
