@@ -9,7 +9,7 @@
  * @see Milakov & Gimelshein 2018, algorithm 3, https://arxiv.org/abs/1805.02867
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { type AttentionProgram, attentionCode, threads } from './attention.wgsl.ts'
+import { type AttentionProgram, attentionCode, inFours, threads } from './attention.wgsl.ts'
 import { addWebGpuKernel, precisionOf, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
 
 interface Attributes {
@@ -53,6 +53,7 @@ function run(
   return runProgram(backend, {
     key: `attention ${name}, ${order}, width ${width}, ${precision}`,
     inputs,
+    fours: inFours({ width }) ? ['qkv', 'dy', ...(name === 'rows' ? [] : ['result'])] : [],
     ...out,
     workgroups: batch * heads * Math.ceil(length / threads),
     threads,

@@ -22,7 +22,12 @@ export interface Heads {
   readonly precision: Precision
 }
 
-export const attentionCode = (program: AttentionProgram, heads: Heads) => commonCode(heads) + codes[program]
+/** The code. Where {@link inFours}, qkv, dy and the result of heads are arrays of four numbers each. */
+export const attentionCode = (program: AttentionProgram, heads: Heads) =>
+  commonCode(heads) + codes[program](inFours(heads))
+
+/** Whether rows begin and end at multiples of four numbers, and are read and written four at a time. */
+export const inFours = ({ width }: Pick<Heads, 'width'>) => width % 4 === 0
 
 /** Where rows lie and how they are read, four numbers at a time with zeros behind the last. */
 function commonCode({ width, order, precision }: Heads): string {
@@ -64,18 +69,12 @@ fn addressOf(sample : i32, head : i32, t : i32, part : i32) -> i32 {
   return (sample * uniforms.qkvShape[1] + t) * uniforms.qkvShape[2] + ${offset};
 }
 
-fn quarter(start : i32, i : i32) -> vec4<f32> {
-  var four = vec4<f32>(0.0);
-  for (var j = 0; j < 4; j++) {
-    if (4 * i + j < width) { four[j] = qkv[start + 4 * i + j]; }
-  }
-  return four;
-}
+${quarterCode('qkv', inFours({ width }))}
 
 fn rowOf(place : Place, part : i32, times : f32) -> Factors {
   let start = addressOf(place.sample, place.head, place.t, part);
   var row : Factors;
-  for (var i = 0; i < vectors; i++) { row[i] = Four(times * quarter(start, i)); }
+  for (var i = 0; i < vectors; i++) { row[i] = Four(times * qkvQuarter(start, i)); }
   return row;
 }
 
@@ -92,6 +91,32 @@ fn withSecond(row : ptr<function, Factors>, at : i32) -> f32 {
 }
 `
 }
+
+/** Four numbers of a row that begins somewhere, with zeros behind the last. */
+const quarterCode = (name: string, fours: boolean) =>
+  fours
+    ? `
+fn ${name}Quarter(start : i32, i : i32) -> vec4<f32> { return ${name}[start / 4 + i]; }`
+    : `
+fn ${name}Quarter(start : i32, i : i32) -> vec4<f32> {
+  var four = vec4<f32>(0.0);
+  for (var j = 0; j < 4; j++) {
+    if (4 * i + j < width) { four[j] = ${name}[start + 4 * i + j]; }
+  }
+  return four;
+}`
+
+/** Writes a row to the result, from `start` on. */
+const store = (start: string, row: string, change: string, fours: boolean) =>
+  fours
+    ? `{
+      let start = ${start};
+      for (var i = 0; i < vectors; i++) { result[start / 4 + i] = ${row}[i]${change}; }
+    }`
+    : `{
+      let start = ${start};
+      for (var i = 0; i < width; i++) { result[start + i] = ${row}[i / 4][i % 4]${change}; }
+    }`
 
 /** Every thread runs `each` for the rows of a sample's head that lie in the workgroup's memory, tile by tile. */
 const overTiles = (load: string, each: string) => `
@@ -115,23 +140,20 @@ const tilePlace = `
   let head = pair % uniforms.heads;`
 
 const loadKeys = `
-        first[i] = Four(quarter(addressOf(sample, head, t, 1), i % vectors));
-        second[i] = Four(quarter(addressOf(sample, head, t, 2), i % vectors));`
+        first[i] = Four(qkvQuarter(addressOf(sample, head, t, 1), i % vectors));
+        second[i] = Four(qkvQuarter(addressOf(sample, head, t, 2), i % vectors));`
 
 /** A row of dy `[B, T, C]`, where heads lie side by side. */
-const gradientCode = `
-fn dyQuarter(sample : i32, head : i32, t : i32, i : i32) -> vec4<f32> {
-  let start = (sample * uniforms.dyShape[1] + t) * uniforms.dyShape[2] + head * width;
-  var four = vec4<f32>(0.0);
-  for (var j = 0; j < 4; j++) {
-    if (4 * i + j < width) { four[j] = dy[start + 4 * i + j]; }
-  }
-  return four;
+const gradientCode = (fours: boolean) => `${quarterCode('dy', fours)}
+
+fn dyAddress(sample : i32, head : i32, t : i32) -> i32 {
+  return (sample * uniforms.dyShape[1] + t) * uniforms.dyShape[2] + head * width;
 }
 
 fn dyRow(place : Place) -> Factors {
+  let start = dyAddress(place.sample, place.head, place.t);
   var row : Factors;
-  for (var i = 0; i < vectors; i++) { row[i] = dyQuarter(place.sample, place.head, place.t, i); }
+  for (var i = 0; i < vectors; i++) { row[i] = dyQuarter(start, i); }
   return row;
 }
 `
@@ -140,13 +162,11 @@ fn dyRow(place : Place) -> Factors {
 const rowIndex = (t: string, sample: string, head: string) =>
   `2 * ((${sample} * uniforms.heads + ${head}) * uniforms.qkvShape[1] + ${t})`
 
-const store = (row: string, part: number, times = '') => `
-    for (var i = 0; i < width; i++) {
-      result[addressOf(place.sample, place.head, place.t, ${part}) + i] = ${row}[i / 4][i % 4]${times};
-    }`
+/** Where a row of queries (0), keys (1) or values (2) lies. */
+const addressOf = (part: number) => `addressOf(place.sample, place.head, place.t, ${part})`
 
 const codes = {
-  forward: `
+  forward: (fours: boolean) => `
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
   var q = rowOf(place, 0, factor);
@@ -165,12 +185,11 @@ fn main(index : i32) {
       for (var i = 0; i < vectors; i++) { y[i] = y[i] * kept + weight * vec4<f32>(second[at * vectors + i]); }`,
   )}
   if (place.real) {
-    let start = (place.sample * uniforms.outShape[1] + place.t) * uniforms.outShape[2] + place.head * width;
-    for (var i = 0; i < width; i++) { result[start + i] = y[i / 4][i % 4] / sum; }
+    ${store('(place.sample * uniforms.outShape[1] + place.t) * uniforms.outShape[2] + place.head * width', 'y', ' / sum', fours)}
   }
 }`,
 
-  rows: `${gradientCode}
+  rows: (fours: boolean) => `${gradientCode(fours)}
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
   var q = rowOf(place, 0, factor);
@@ -197,7 +216,7 @@ fn main(index : i32) {
 }`,
 
   /** dq = Σ ds k / √d with ds = w (dw − Σ w dw), dw = dy · v. */
-  queries: `${gradientCode}
+  queries: (fours: boolean) => `${gradientCode(fours)}
 fn main(index : i32) {
   let place = placeOf(index);${tilePlace}
   var q = rowOf(place, 0, factor);
@@ -211,12 +230,13 @@ fn main(index : i32) {
       let slope = weight * (withSecond(&incoming, at) - rows[own + 1]);
       for (var i = 0; i < vectors; i++) { dq[i] += slope * first[at * vectors + i]; }`,
   )}
-  if (place.real) {${store('dq', 0, ' * factor')}
+  if (place.real) {
+    ${store(addressOf(0), 'dq', ' * factor', fours)}
   }
 }`,
 
   /** dk = Σ ds q / √d and dv = Σ w dy over the queries. */
-  keys: `${gradientCode}
+  keys: (fours: boolean) => `${gradientCode(fours)}
 var<workgroup> known : array<vec2<f32>, tile>;
 
 fn main(index : i32) {
@@ -227,8 +247,8 @@ fn main(index : i32) {
   var dv : Row;
   ${overTiles(
     `
-        first[i] = quarter(addressOf(sample, head, t, 0), i % vectors);
-        second[i] = dyQuarter(sample, head, t, i % vectors);
+        first[i] = qkvQuarter(addressOf(sample, head, t, 0), i % vectors);
+        second[i] = dyQuarter(dyAddress(sample, head, t), i % vectors);
         if (i % vectors == 0) {
           let own = ${rowIndex('t', 'sample', 'head')};
           known[i / vectors] = vec2<f32>(rows[own], rows[own + 1]);
@@ -241,7 +261,9 @@ fn main(index : i32) {
         dv[i] += weight * second[at * vectors + i];
       }`,
   )}
-  if (place.real) {${store('dk', 1, ' * factor')}${store('dv', 2)}
+  if (place.real) {
+    ${store(addressOf(1), 'dk', ' * factor', fours)}
+    ${store(addressOf(2), 'dv', '', fours)}
   }
 }`,
 } as const

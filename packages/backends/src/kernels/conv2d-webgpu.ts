@@ -211,14 +211,17 @@ function alike(pixels: number, filter: number, stride: number, pad: number) {
 
 const tiles = {
   square: { rows: 64, columns: 64, rowsEach: 8, foursEach: 2 },
-  /** For images of one or three channels. */
+  /** For few channels: images have one or three, and a network's output three or six. */
   narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1 },
+  narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1 },
+  narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1 },
   /** For few pixels. */
   flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2 },
 } as const satisfies Record<string, Tile>
 
 function tileFor(rows: number, columns: number): Tile {
-  if (columns <= tiles.narrow.columns) return tiles.narrow
+  const narrow = [tiles.narrowest, tiles.narrower, tiles.narrow].find((tile) => columns <= tile.columns)
+  if (narrow) return narrow
   return rows <= tiles.flat.rows ? tiles.flat : tiles.square
 }
 
