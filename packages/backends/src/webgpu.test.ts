@@ -43,7 +43,7 @@ describe.skipIf(!gpu.available)(suite, () => {
   test('computes with float16 where it is asked for and there', async () => {
     const report = await startBackend([webgpu({ precision: 'float16' }), cpu()])
     if (report.name === 'webgpu')
-      expect(report.description).toMatch(/, with float16, which convolutions use$/)
+      expect(report.description).toMatch(/, with float16, which convolutions and attention use$/)
     else
       expect(report.skipped[0]?.reason).toMatch(
         /^float16 is asked for, and shaders have none here \(WebGPU on .+, without float16\)$/,

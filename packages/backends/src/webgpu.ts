@@ -18,9 +18,10 @@ export interface WebGpuOptions {
   /** Which graphics card, where there are two. @default 'high-performance' */
   readonly powerPreference?: 'high-performance' | 'low-power'
   /**
-   * What convolutions multiply in, forward. With `'float16'` each number is rounded to 11 binary digits and sums of 16
-   * products are float16 too, everything else is float32: 3 digits of a result instead of 6, and numbers beyond 65504
-   * become infinite. Tensors and gradients stay float32. @default 'float32'
+   * What convolutions and attention multiply in, forward. With `'float16'` each number is rounded to 11 binary digits, and
+   * sums of 16 products of a convolution and of 4 of attention are float16 too, everything else is float32: 3 digits of a
+   * result instead of 6, and numbers beyond 65504 become infinite. Tensors and gradients stay float32.
+   * @default 'float32'
    */
   readonly precision?: Precision
 }
@@ -82,7 +83,7 @@ export function webgpu({
       registerAttention()
       return {
         backend: 'webgpu',
-        description: `${describe(device, info)}${precision === 'float16' ? ', which convolutions use' : ''}`,
+        description: `${describe(device, info)}${precision === 'float16' ? ', which convolutions and attention use' : ''}`,
         kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad', 'GuidedAttention', 'GuidedAttentionGrad'],
         trains: true,
         lost: device.lost.then(({ message }) => new BackendLostError({ backend: 'webgpu', reason: message })),

@@ -9,8 +9,8 @@
  * @see Milakov & Gimelshein 2018, algorithm 3, https://arxiv.org/abs/1805.02867
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { type AttentionProgram, attentionCode, threads } from './attention.wgsl.ts'
-import { addWebGpuKernel, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
+import { type AttentionProgram, attentionCode, inFours, threads } from './attention.wgsl.ts'
+import { addWebGpuKernel, precisionOf, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
 
 interface Attributes {
   readonly heads: number
@@ -48,13 +48,16 @@ function run(
   const { heads, order } = attrs as Attributes
   const [batch, length, tripled] = inputs.qkv.shape as [number, number, number]
   const width = tripled / 3 / heads
+  // float16 has neither digits nor range for gradients
+  const precision = name === 'forward' ? precisionOf(backend) : 'float32'
   return runProgram(backend, {
-    key: `attention ${name}, ${order}, width ${width}`,
+    key: `attention ${name}, ${order}, width ${width}, ${precision}`,
     inputs,
+    fours: inFours({ width }) ? ['qkv', 'dy', ...(name === 'rows' ? [] : ['result'])] : [],
     ...out,
     workgroups: batch * heads * Math.ceil(length / threads),
     threads,
     integers: { heads },
-    code: attentionCode(name, width, order),
+    code: attentionCode(name, { width, order, precision }),
   })
 }

@@ -7,7 +7,14 @@ import { registerGradients } from '../gradients.ts'
 import { largestError, numbersOn, scattered, scatteredTensor } from '../on-each-backend.fixture.ts'
 import { startBackend } from '../start-backend.ts'
 import { webgpu } from '../webgpu.ts'
-import { type Convolution, convolve, gradients, outputShape, title } from './convolution.fixture.ts'
+import {
+  type Convolution,
+  convolutionsOn,
+  convolve,
+  gradients,
+  outputShape,
+  title,
+} from './convolution.fixture.ts'
 
 const noSoftware = useSoftwareGpu()
 await registerGradients()
@@ -28,6 +35,10 @@ const cases: Convolution[] = [
   { x: [1, 33, 31, 3], filter: [3, 3, 3, 132], strides: 1, pad: 'same' },
   { x: [1, 20, 15, 36], filter: [3, 3, 36, 3], strides: 1, pad: 'same' },
   { x: [1, 10, 11, 20], filter: [3, 3, 20, 36], strides: [2, 1], pad: 'valid' },
+  { x: [3, 17, 16, 36], filter: [3, 3, 36, 36], strides: 2, pad: 'same' },
+  { x: [1, 6, 7, 64], filter: [3, 3, 64, 64], strides: 2, pad: 'same' },
+  { x: [1, 9, 9, 36], filter: [2, 2, 36, 20], strides: 3, pad: 'same' },
+  { x: [2, 16, 12, 36], filter: [4, 4, 36, 20], strides: 2, pad: 'valid' },
   { x: [1, 12, 9, 5], filter: [5, 2, 5, 7], strides: 1, pad: 'valid' },
   {
     x: [1, 6, 7, 20],
@@ -57,39 +68,39 @@ const randomCases = Array.from({ length: 10 }, (_, i): Convolution => {
 
 const suite = gpu.available ? 'convolutions on WebGPU' : `WebGPU: ${noSoftware ?? gpu.reason}`
 describe.skipIf(!gpu.available)(suite, () => {
-  test.each([...cases, ...randomCases].map((each) => ({ ...each, title: title(each) })))(
-    '$title',
-    async (each) => {
-      await startBackend([webgpu()])
-      const shape = outputShape(each)
-      const out = each.filter[3]
-      const [y, dx, dFilter] = (await numbersOn('webgpu', () => {
-        const x = scatteredTensor<tf.Rank.R4>(each.x, 1)
-        const filter = scatteredTensor<tf.Rank.R4>(each.filter, 2)
-        const dy = scatteredTensor(shape, 3)
-        const bias = scatteredTensor<tf.Rank.R1>([out], 4)
-        const { strides, pad } = each
-        const plain = (image: tf.Tensor, weights: tf.Tensor) =>
-          tf.conv2d(image as tf.Tensor4D, weights as tf.Tensor4D, strides, pad)
-        const value = tf.fused.conv2d({ x, filter, bias, strides, pad })
-        return [value, ...tf.grads(plain as (...args: tf.Tensor[]) => tf.Tensor)([x, filter], dy)]
-      })) as [Float32Array, Float32Array, Float32Array]
-      const numbers = { x: scattered(each.x, 1), filter: scattered(each.filter, 2), dy: scattered(shape, 3) }
-      const bias = scattered([out], 4)
-      const expected = gradients(each, numbers)
-      const expectedY = convolve(each, numbers).map((sum, i) => sum + (bias[i % out] as number))
-      // as many products as the sums have
-      const [height, width, channels] = each.filter
-      const within = (products: number) => 1e-6 * Math.sqrt(products)
-      expect(largestError(y, expectedY), 'y').toBeLessThan(within(height * width * channels))
-      expect(largestError(dx, expected.dx), 'dx').toBeLessThan(within(height * width * out))
-      expect(largestError(dFilter, expected.dFilter), 'dFilter').toBeLessThan(
-        within(shape[0] * shape[1] * shape[2]),
-      )
-    },
-  )
+  test.each([
+    ...[...cases, ...randomCases].map((each) => ({ ...each, title: title(each) })),
+    ...convolutionsOn('webgpu'),
+  ])('$title', async (each) => {
+    await startBackend([webgpu()])
+    const shape = outputShape(each)
+    const out = each.filter[3]
+    const [y, dx, dFilter] = (await numbersOn('webgpu', () => {
+      const x = scatteredTensor<tf.Rank.R4>(each.x, 1)
+      const filter = scatteredTensor<tf.Rank.R4>(each.filter, 2)
+      const dy = scatteredTensor(shape, 3)
+      const bias = scatteredTensor<tf.Rank.R1>([out], 4)
+      const { strides, pad } = each
+      const plain = (image: tf.Tensor, weights: tf.Tensor) =>
+        tf.conv2d(image as tf.Tensor4D, weights as tf.Tensor4D, strides, pad)
+      const value = tf.fused.conv2d({ x, filter, bias, strides, pad })
+      return [value, ...tf.grads(plain as (...args: tf.Tensor[]) => tf.Tensor)([x, filter], dy)]
+    })) as [Float32Array, Float32Array, Float32Array]
+    const numbers = { x: scattered(each.x, 1), filter: scattered(each.filter, 2), dy: scattered(shape, 3) }
+    const bias = scattered([out], 4)
+    const expected = gradients(each, numbers)
+    const expectedY = convolve(each, numbers).map((sum, i) => sum + (bias[i % out] as number))
+    // as many products as the sums have
+    const [height, width, channels] = each.filter
+    const within = (products: number) => 1e-6 * Math.sqrt(products)
+    expect(largestError(y, expectedY), 'y').toBeLessThan(within(height * width * channels))
+    expect(largestError(dx, expected.dx), 'dx').toBeLessThan(within(height * width * out))
+    expect(largestError(dFilter, expected.dFilter), 'dFilter').toBeLessThan(
+      within(shape[0] * shape[1] * shape[2]),
+    )
+  })
 
-  test('what the stock kernels keep is right too', async () => {
+  test('a transposed convolution and what the stock kernels keep are right too', async () => {
     const compute = () => {
       const [x, filter] = [
         scatteredTensor<tf.Rank.R4>([1, 7, 8, 4], 1),

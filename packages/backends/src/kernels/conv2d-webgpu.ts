@@ -16,7 +16,7 @@ import {
 
 /**
  * Registers `Conv2D`, `FusedConv2D`, `Conv2DBackpropInput` and `Conv2DBackpropFilter`. The stock kernels keep what ours
- * do not take: channels first, dilation, an activation, and gradients of the input with strides.
+ * do not take: channels first, dilation and an activation.
  */
 export function registerConv2D(): void {
   const forward =
@@ -36,7 +36,7 @@ export function registerConv2D(): void {
     const { dy, filter } = inputs as { dy: tf.TensorInfo; filter: tf.TensorInfo }
     if (!isPlain(attrs)) return stock(call)
     const info = convolution(attrs.inputShape as Shape4D, filter.shape as Shape4D, attrs)
-    if (isEmpty(info) || info.strideHeight > 1 || info.strideWidth > 1) return stock(call)
+    if (isEmpty(info)) return stock(call)
     return multiply(backend, 'input', { source: dy, weights: filter }, info)
   })
   replaceWebGpuKernel('Conv2DBackpropFilter', (stock) => (call) => {
@@ -70,32 +70,40 @@ function multiply(
   inputs: Readonly<Record<string, tf.TensorInfo>>,
   info: Conv2DInfo,
 ): tf.TensorInfo {
-  const { rows, columns, depth, shape, integers } = product(of, info)
+  const shape = { forward: info.outShape, input: info.inShape, filter: info.filterShape }[of]
   const size = tf.util.sizeFromShape(shape)
-  const tile = tileFor(rows, columns)
-  const tiles = Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns)
-  const chunks = Math.ceil(depth / chunk)
-  const chunksEach = Math.ceil(chunks / partsOf(tiles, chunks))
-  const parts = Math.ceil(chunks / chunksEach)
+  const products = productsOf(of, info).map((product) => {
+    const tile = tileFor(product.rows, product.columns)
+    const tiles = Math.ceil(product.rows / tile.rows) * Math.ceil(product.columns / tile.columns)
+    return { ...product, tile, tiles, chunks: Math.max(1, Math.ceil(product.depth / chunk)) }
+  })
+  const tiles = products.reduce((sum, each) => sum + each.tiles, 0)
+  const chunks = Math.max(...products.map((each) => each.chunks))
+  const chunksOfPart = Math.ceil(chunks / partsOf(tiles, chunks))
+  const parts = Math.ceil(chunks / chunksOfPart)
   // float16 has neither digits nor range for gradients
   const precision = of === 'forward' ? precisionOf(backend) : 'float32'
-  const rowLengths = Object.entries(inputs).map(
-    ([name, { shape }]) => [name, shape.at(-1) as number] as const,
-  )
-  const fours = [...rowLengths, ['result', columns] as const]
-    .filter(([, length]) => length % 4 === 0)
-    .map(([name]) => name)
-  const description = { of, tile, fours, bias: 'bias' in inputs, precision }
-  const result = runProgram(backend, {
-    key: `convolution ${JSON.stringify(description)}`,
-    inputs: Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, inOneRow(tensor)])),
-    fours,
-    shape: [parts * size],
-    workgroups: tiles * parts,
-    threads,
-    integers: { rows, columns, parts, chunks: chunksEach, ...integers },
-    code: convolutionCode(description),
-  })
+  const result = backend.makeTensorInfo([parts * size], 'float32')
+  for (const { rows, columns, tile, tiles, chunks, integers } of products) {
+    const rowLengths = Object.entries(inputs).map(
+      ([name, { shape }]) => [name, shape.at(-1) as number] as const,
+    )
+    const fours = [...rowLengths, ['result', columns] as const]
+      .filter(([, length]) => length % 4 === 0)
+      .map(([name]) => name)
+    const description = { of, tile, fours, bias: 'bias' in inputs, precision }
+    runProgram(backend, {
+      key: `convolution ${JSON.stringify(description)}`,
+      inputs: Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, inOneRow(tensor)])),
+      fours,
+      shape: [parts * size],
+      output: result,
+      workgroups: tiles * parts,
+      threads,
+      integers: { rows, columns, parts, chunks: Math.ceil(chunks / parts), ...integers },
+      code: convolutionCode(description),
+    })
+  }
   return { ...(parts === 1 ? result : sumParts(backend, result, { count: parts, size })), shape }
 }
 
@@ -105,76 +113,115 @@ const inOneRow = (tensor: tf.TensorInfo): tf.TensorInfo => ({
   shape: [1, tf.util.sizeFromShape(tensor.shape)],
 })
 
-/** The sizes of the product of matrices, and what its code wants to know of the convolution. */
-function product(of: Convolving, info: Conv2DInfo) {
-  const { batchSize, inChannels, outChannels, filterHeight, filterWidth, padInfo } = info
+interface Product {
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+  /** What its code wants to know of the convolution. */
+  readonly integers: Readonly<Record<string, number>>
+}
+
+const upToFour = (channels: number) => 4 * Math.ceil(channels / 4)
+
+/** The products of matrices whose rows are the result's: one, or of a gradient of the input one for each place in a stride. */
+function productsOf(of: Convolving, info: Conv2DInfo): Product[] {
+  if (of === 'input') return inputProducts(info)
+  const { batchSize, inChannels, outChannels, outHeight, outWidth, filterHeight, filterWidth } = info
   const taps = filterHeight * filterWidth
-  const upToFour = (channels: number) => 4 * Math.ceil(channels / 4)
-  const common = {
+  const pixels = batchSize * outHeight * outWidth
+  const integers = {
     taps,
     filterWidth,
     images: batchSize,
-    strideY: info.strideHeight,
-    strideX: info.strideWidth,
-  }
-  const { inHeight, inWidth, outHeight, outWidth } = info
-  const source = {
-    ...common,
     channels: inChannels,
-    height: inHeight,
-    width: inWidth,
+    height: info.inHeight,
+    width: info.inWidth,
     outHeight,
     outWidth,
-    top: padInfo.top,
-    left: padInfo.left,
+    strideY: info.strideHeight,
+    strideX: info.strideWidth,
+    top: info.padInfo.top,
+    left: info.padInfo.left,
   }
-  switch (of) {
-    case 'forward':
+  const depth = taps * upToFour(inChannels)
+  return of === 'forward'
+    ? [{ rows: pixels, columns: outChannels, depth, integers }]
+    : [{ rows: depth, columns: outChannels, depth: pixels, integers }]
+}
+
+/** A convolution of dy with a part of the filter for the pixels of x that lie alike between those of y. */
+function inputProducts(info: Conv2DInfo): Product[] {
+  const { batchSize, inChannels, outChannels, inHeight, inWidth, outHeight, outWidth, padInfo } = info
+  const alikeDown = alike(inHeight, info.filterHeight, info.strideHeight, padInfo.top)
+  const alikeAcross = alike(inWidth, info.filterWidth, info.strideWidth, padInfo.left)
+  return alikeDown.flatMap((down) =>
+    alikeAcross.map((across) => {
+      const taps = down.taps * across.taps
       return {
-        rows: batchSize * outHeight * outWidth,
-        columns: outChannels,
-        depth: taps * upToFour(inChannels),
-        shape: info.outShape,
-        integers: source,
-      }
-    case 'input':
-      return {
-        rows: batchSize * inHeight * inWidth,
+        rows: batchSize * down.count * across.count,
         columns: inChannels,
         depth: taps * upToFour(outChannels),
-        shape: info.inShape,
         integers: {
-          ...common,
+          taps,
+          filterWidth: across.taps,
+          images: batchSize,
           channels: outChannels,
           height: outHeight,
           width: outWidth,
-          outHeight: inHeight,
-          outWidth: inWidth,
-          top: filterHeight - 1 - padInfo.top,
-          left: filterWidth - 1 - padInfo.left,
+          outHeight: down.count,
+          outWidth: across.count,
+          strideY: 1,
+          strideX: 1,
+          top: down.before,
+          left: across.before,
+          firstY: down.first,
+          firstX: across.first,
+          stepY: info.strideHeight,
+          stepX: info.strideWidth,
+          lastTapY: down.lastTap,
+          lastTapX: across.lastTap,
+          wholeFilterWidth: info.filterWidth,
+          wholeHeight: inHeight,
+          wholeWidth: inWidth,
         },
       }
-    case 'filter':
-      return {
-        rows: taps * upToFour(inChannels),
-        columns: outChannels,
-        depth: batchSize * outHeight * outWidth,
-        shape: info.filterShape,
-        integers: source,
-      }
-  }
+    }),
+  )
+}
+
+/**
+ * Along one axis, the pixels `first`, `first` + stride, … of x. Pixel i of y sees pixel i · stride + tap − pad, so that they
+ * are seen through the taps that are first + pad modulo the stride; `lastTap` of these sees the first of them from pixel
+ * −`before` of y.
+ */
+function alike(pixels: number, filter: number, stride: number, pad: number) {
+  return Array.from({ length: Math.min(stride, pixels) }, (_, first) => {
+    const firstTap = (((first + pad) % stride) + stride) % stride
+    const taps = Math.max(0, Math.ceil((filter - firstTap) / stride))
+    const lastTap = firstTap + stride * (taps - 1)
+    return {
+      first,
+      count: Math.ceil((pixels - first) / stride),
+      taps,
+      lastTap,
+      before: (lastTap - first - pad) / stride,
+    }
+  })
 }
 
 const tiles = {
   square: { rows: 64, columns: 64, rowsEach: 8, foursEach: 2 },
-  /** For images of one or three channels. */
+  /** For few channels: images have one or three, and a network's output three or six. */
   narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1 },
+  narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1 },
+  narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1 },
   /** For few pixels. */
   flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2 },
 } as const satisfies Record<string, Tile>
 
 function tileFor(rows: number, columns: number): Tile {
-  if (columns <= tiles.narrow.columns) return tiles.narrow
+  const narrow = [tiles.narrowest, tiles.narrower, tiles.narrow].find((tile) => columns <= tile.columns)
+  if (narrow) return narrow
   return rows <= tiles.flat.rows ? tiles.flat : tiles.square
 }
 

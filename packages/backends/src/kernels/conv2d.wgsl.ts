@@ -9,6 +9,9 @@
  * | gradient of the input | pixel of x | tap, channel of dy | channel of x |
  * | gradient of the filter | tap, channel of x | pixel of dy | channel of dy |
  *
+ * With a stride s the gradient of the input is s × s programs: pixels of x that lie alike between those of y, as (y + top)
+ * mod s and (x + left) mod s, see every s-th row and column of the filter, and of them all.
+ *
  * A workgroup computes a tile of the result and holds `chunk` columns of left and rows of right at a time in its own
  * memory; a thread has some rows and columns of the tile in registers. Channels that stand beside a tap are counted up to
  * the next multiple of four, so that four of them never belong to two taps.
@@ -146,16 +149,18 @@ fn rightBlock(k : i32, column : i32) -> mat4x4<f32> {
   return block;
 }`,
 
-  // the filter turned by 180°, its channels swapped
+  // the filter turned by 180°, every s-th row and column of it, its channels swapped
   input: `${pixelRows}
 fn rightBlock(k : i32, column : i32) -> mat4x4<f32> {
   let tap = tapOf(k);
   let columns = uniforms.columns;
   let channels = uniforms.channels;
+  let y = uniforms.lastTapY - uniforms.stepY * tap.y;
+  let number = y * uniforms.wholeFilterWidth + uniforms.lastTapX - uniforms.stepX * tap.x;
   var block : mat4x4<f32>;
   if (tap.number < uniforms.taps) {
     for (var i = 0; i < 4; i++) {
-      let row = (uniforms.taps - 1 - tap.number) * columns + column + i;
+      let row = number * columns + column + i;
       if (column + i < columns) { block[i] = weightsFour(row * channels + tap.channel, channels - tap.channel); }
     }
   }
@@ -207,7 +212,14 @@ fn rightBlock(k : i32, column : i32) -> mat4x4<f32> {
 /** Where a row of the result lies, and whether it exists. */
 const resultRows: Record<Convolving, string> = {
   forward: 'let rows = uniforms.rows; let place = row; let real = true;',
-  input: 'let rows = uniforms.rows; let place = row; let real = true;',
+  input: `let image = row / (uniforms.outHeight * uniforms.outWidth);
+    let pixel = row - image * uniforms.outHeight * uniforms.outWidth;
+    let i = pixel / uniforms.outWidth;
+    let y = image * uniforms.wholeHeight + uniforms.firstY + uniforms.stepY * i;
+    let x = uniforms.firstX + uniforms.stepX * (pixel - i * uniforms.outWidth);
+    let rows = uniforms.images * uniforms.wholeHeight * uniforms.wholeWidth;
+    let place = y * uniforms.wholeWidth + x;
+    let real = true;`,
   filter: `let channels = uniforms.channels;
     let tap = tapOf(row);
     let rows = uniforms.taps * channels;

@@ -1,4 +1,8 @@
-/** The programs of GroupNorm with SiLU in WGSL: see `group-norm-webgpu.ts` for the mathematics. */
+/**
+ * The programs of GroupNorm with SiLU in WGSL: see `group-norm-webgpu.ts` for the mathematics. They compute in float32 also
+ * where float16 is asked for: each number is read, used in a dozen operations and written, all in float32 memory, which
+ * takes the time; and sums of thousands of squares need float32's digits.
+ */
 
 type Activation = 'silu' | 'linear'
 

@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { scattered, scatteredTensor } from '../on-each-backend.fixture.ts'
+
+/** Attention over `[B, T, 3 heads width]`. */
+export interface Attention {
+  readonly batch: number
+  readonly length: number
+  readonly heads: number
+  readonly width: number
+  readonly order: 'legacy' | 'new'
+  /** Factor on queries, keys and values: where it is large, one weight is nearly 1 and the others nearly 0. */
+  readonly size: number
+}
+
+const regular: Attention[] = (['legacy', 'new'] as const).flatMap((order) =>
+  [
+    { batch: 2, length: 16, heads: 2, width: 32, size: 1 },
+    { batch: 1, length: 1, heads: 1, width: 1, size: 1 },
+    { batch: 3, length: 5, heads: 3, width: 7, size: 1 },
+    { batch: 1, length: 17, heads: 4, width: 16, size: 30 },
+    { batch: 1, length: 49, heads: 3, width: 33, size: 1 },
+    { batch: 2, length: 101, heads: 1, width: 64, size: 2 },
+    { batch: 1, length: 200, heads: 2, width: 20, size: 1 },
+  ].map((each) => ({ ...each, order })),
+)
+
+/** Shapes without a pattern, the same in every run. */
+const random = Array.from({ length: 8 }, (_, i): Attention => {
+  const draws = scattered([5], 77 + i)
+  const upTo = (draw: number, most: number) => 1 + Math.floor(((draws[draw] as number) + 1) * 0.5 * most)
+  return {
+    batch: upTo(0, 3),
+    length: upTo(1, 140),
+    heads: upTo(2, 4),
+    width: upTo(3, 70),
+    order: (draws[4] as number) < 0 ? 'legacy' : 'new',
+    size: 1,
+  }
+})
+
+export const attentions = [...regular, ...random]
+
+export const title = ({ order, batch, length, heads, width, size }: Attention) =>
+  `${order}, ${batch} × ${length} pixels, ${heads} heads of ${width}, size ${size}`
+
+/** The definition in plain operations, differentiated by the library. */
+export function attend(qkv: tf.Tensor3D, { batch, length, heads, width, order }: Attention): tf.Tensor {
+  const [axes, part] = order === 'legacy' ? [[heads, 3], 3] : [[3, heads], 2]
+  const parted = tf.split(tf.reshape(qkv, [batch, length, ...axes, width]), 3, part)
+  const [q, k, v] = parted.map((each) =>
+    tf.transpose(tf.reshape(each, [batch, length, heads, width]), [0, 2, 1, 3]),
+  ) as [tf.Tensor, tf.Tensor, tf.Tensor]
+  const weights = tf.softmax(tf.div(tf.matMul(q, k, false, true), Math.sqrt(width)))
+  return tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), [batch, length, heads * width])
+}
+
+/** The same in every run. */
+export const inputs = ({ batch, length, heads, width, size }: Attention) => ({
+  qkv: tf.mul(scatteredTensor<tf.Rank.R3>([batch, length, 3 * heads * width], 1), size) as tf.Tensor3D,
+  dy: scatteredTensor<tf.Rank.R3>([batch, length, heads * width], 2),
+})
