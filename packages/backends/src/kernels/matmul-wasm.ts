@@ -5,9 +5,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   addressOf,
-  type NativeFunction,
+  nativeFunction,
   replaceWasmKernel,
   runWasmKernel,
+  shapeBytes,
   type WasmBackend,
   withAlias,
 } from './wasm-backend.ts'
@@ -80,8 +81,6 @@ function multiplyPairs(
   }
 }
 
-const natives = new WeakMap<WasmBackend, NativeFunction>()
-
 /** The library's product of two matrices, by the numbers under which it knows them. */
 export function multiply(
   backend: WasmBackend,
@@ -90,23 +89,18 @@ export function multiply(
   out: number,
   { rows, k, n }: { rows: number; k: number; n: number },
 ): void {
-  let native = natives.get(backend)
-  if (!native) {
-    const parameters = [
-      'number',
-      'array',
-      'number',
-      'number',
-      'array',
-      'number',
-      'number',
-      'number',
-      'number',
-    ]
-    native = backend.wasm.cwrap('BatchMatMul', null, parameters as ('number' | 'array')[])
-    natives.set(backend, native)
-  }
-  native(left, bytes([1, rows, k]), 3, right, bytes([1, k, n]), 3, false, false, out)
+  const native = nativeFunction(backend, 'BatchMatMul', parameters)
+  native(left, shapeBytes([1, rows, k]), 3, right, shapeBytes([1, k, n]), 3, false, false, out)
 }
 
-const bytes = (shape: number[]) => new Uint8Array(new Int32Array(shape).buffer)
+const parameters = [
+  'number',
+  'array',
+  'number',
+  'number',
+  'array',
+  'number',
+  'number',
+  'number',
+  'number',
+] as const
