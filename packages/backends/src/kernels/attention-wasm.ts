@@ -8,9 +8,18 @@
  * weight is done by functions of the library, which have SIMD; here the heads are laid out for them as matrices.
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { multiply } from './matmul-wasm.ts'
-import { addWasmKernel, nativeFunction, shapeBytes, values } from './wasm-backend.ts'
-import { inScope, type Matrices, type WasmScope } from './wasm-scope.ts'
+import { addWasmKernel, values } from './wasm-backend.ts'
+import {
+  addTo,
+  dotRows,
+  multiplyBy,
+  multiplyEach,
+  softmaxRows,
+  subtractRows,
+  turnEach,
+  turnInto,
+} from './wasm-matrices.ts'
+import { inScope, type Matrices, type Stack, type WasmScope } from './wasm-scope.ts'
 
 interface Attributes {
   readonly heads: number
@@ -141,85 +150,49 @@ function differentiate(
   { dy, qkv, dqkv }: Record<'dy' | 'qkv' | 'dqkv', tf.TensorInfo>,
   heads: Group,
 ): void {
-  const all = { start: 0, rows: heads.length }
+  const { count, length, width } = heads
+  const all = { start: 0, rows: length }
   const k = part(group, qkv, heads, all, 1)
   const kT = turnEach(group, k)
   const vT = turnEach(group, part(group, qkv, heads, all, 2))
   const [dk, dv] = [part(group, dqkv, heads, all, 1), part(group, dqkv, heads, all, 2)]
-  const areas = [0, 1, 2].map(() => group.make([areaSize(heads)]))
-  const sums = group.make([areaSize(heads) / heads.length])
-  const share = group.make([heads.count, heads.length, heads.width])
+  const [wArea, dsArea, turnedArea] = [0, 1, 2].map(() => group.make([areaSize(heads)])) as Areas
+  const share = group.make([count, length, width])
   forEachBlock(heads, (queries) => {
     inScope(group.backend, (block) => {
-      const shape = [heads.count, queries.rows, heads.length]
-      const turnedShape = [heads.count, heads.length, queries.rows]
-      const [w, ds] = areas.map((area) => block.matricesOf({ ...area, shape })) as [Matrices, Matrices]
-      const turned = block.matricesOf({ ...(areas[2] as tf.TensorInfo), shape: turnedShape })
+      const shape = [count, queries.rows, length]
+      const w = block.matricesOf({ ...wArea, shape })
+      const ds = block.matricesOf({ ...dsArea, shape })
+      const turned = block.matricesOf({ ...turnedArea, shape: [count, length, queries.rows] })
+      const shares = block.matricesOf(share)
       const q = part(block, qkv, heads, queries, 0)
       const cotangents = part(block, dy, heads, queries)
       weigh(block, q, kT, w)
       multiplyEach(block, cotangents, vT, ds)
-      softmaxGradient(
-        block,
-        areas as [tf.TensorInfo, tf.TensorInfo],
-        sums,
-        heads.count * queries.rows,
-        heads.length,
-      )
+      // ds = w (dw − Σ w dw), in place of dw
+      subtractRows(block, ds, dotRows(block, w, ds))
+      multiplyBy(block, ds, w)
       multiplyEach(block, ds, k, part(block, dqkv, heads, queries, 0))
-      const first = queries.start === 0
-      const shares = block.matricesOf(share)
-      for (const [from, right, sum] of [
-        [ds, q, dk],
-        [w, cotangents, dv],
-      ] as const) {
-        turnInto(block, from, turned)
-        multiplyEach(block, turned, right, first ? sum : shares)
-        if (!first)
-          for (const [n, id] of sum.ids.entries())
-            elementwise(block, 'Add', id, shares.ids[n] as number, [sum.rows, sum.columns])
+      const addShare = (weights: Matrices, right: Matrices, sum: Matrices) => {
+        turnInto(block, weights, turned)
+        multiplyEach(block, turned, right, queries.start === 0 ? sum : shares)
+        if (queries.start > 0) addTo(block, sum, shares)
       }
+      addShare(ds, q, dk)
+      addShare(w, cotangents, dv)
     })
   })
 }
 
+type Areas = [tf.TensorInfo, tf.TensorInfo, tf.TensorInfo]
+
+/** Numbers of a block. */
 const areaSize = ({ count, length }: Group) => count * Math.min(length, mostQueries) * length
 
-function elementwise(
-  { backend }: WasmScope,
-  name: string,
-  a: number,
-  b: number,
-  shape: number[],
-  shapeB = shape,
-) {
-  nativeFunction(backend, name, binary)(a, shapeBytes(shape), 2, b, shapeBytes(shapeB), 2, float32, a)
-}
-
-/** softmax(q kᵀ), in place */
-function weigh(scope: WasmScope, q: Matrices, kT: Matrices, w: Matrices) {
+/** softmax(q kᵀ). */
+function weigh(scope: WasmScope, q: Matrices, kT: Matrices, w: Stack): void {
   multiplyEach(scope, q, kT, w)
-  const softmax = nativeFunction(scope.backend, 'Softmax', ['number', 'number', 'number', 'number'])
-  for (const id of w.ids.slice(0, 1)) softmax(id, id, w.columns, w.rows * w.ids.length)
-}
-
-/** ds = w (dw − Σ w dw) in place of dw. */
-function softmaxGradient(
-  scope: WasmScope,
-  [w, dw]: [tf.TensorInfo, tf.TensorInfo],
-  sums: tf.TensorInfo,
-  rows: number,
-  columns: number,
-) {
-  dotRows(
-    values(scope.backend, w),
-    values(scope.backend, dw),
-    values(scope.backend, sums).subarray(0, rows),
-    columns,
-  )
-  const id = (x: tf.TensorInfo) => scope.backend.dataIdMap.get(x.dataId).id
-  elementwise(scope, 'Sub', id(dw), id(sums), [rows, columns], [rows, 1])
-  elementwise(scope, 'Multiply', id(dw), id(w), [rows, columns])
+  softmaxRows(scope, w)
 }
 
 /** A range of each head's queries, keys or values (0, 1, 2), or of what there is once a head. */
@@ -239,48 +212,3 @@ function part(
   })
   return scope.matrices(tensor, starts, rows, width)
 }
-
-/** out_i = left_i right_i. */
-function multiplyEach({ backend }: WasmScope, left: Matrices, right: Matrices, out: Matrices): void {
-  const sizes = { rows: left.rows, k: left.columns, n: right.columns }
-  for (const [i, id] of out.ids.entries()) {
-    multiply(backend, left.ids[i] as number, right.ids[i] as number, id, sizes)
-  }
-}
-
-/** Σ a b over each row. Four sums at a time: one alone would wait for each addition. */
-function dotRows(a: Float32Array, b: Float32Array, sums: Float32Array, columns: number): void {
-  for (let row = 0, at = 0; row < sums.length; row++) {
-    let [s, t, u, v] = [0, 0, 0, 0]
-    const end = at + columns
-    for (; at + 3 < end; at += 4) {
-      s += (a[at] as number) * (b[at] as number)
-      t += (a[at + 1] as number) * (b[at + 1] as number)
-      u += (a[at + 2] as number) * (b[at + 2] as number)
-      v += (a[at + 3] as number) * (b[at + 3] as number)
-    }
-    for (; at < end; at++) s += (a[at] as number) * (b[at] as number)
-    sums[row] = s + t + (u + v)
-  }
-}
-
-/** Each matrix turned. */
-function turnEach(scope: WasmScope, matrices: Matrices): Matrices {
-  const { ids, rows, columns } = matrices
-  const out = scope.matricesOf(scope.make([ids.length, columns, rows]))
-  turnInto(scope, matrices, out)
-  return out
-}
-
-function turnInto(scope: WasmScope, { ids, rows, columns }: Matrices, out: Matrices) {
-  const transpose = nativeFunction(scope.backend, 'Transpose', transposition)
-  for (const [i, id] of ids.entries()) {
-    transpose(id, shapeBytes([rows, columns]), 2, float32, out.ids[i] as number, shapeBytes([1, 0]), 2)
-  }
-}
-
-const binary = ['number', 'array', 'number', 'number', 'array', 'number', 'number', 'number'] as const
-const transposition = ['number', 'array', 'number', 'number', 'number', 'array', 'number'] as const
-
-/** The library's number for the type. */
-const float32 = 0

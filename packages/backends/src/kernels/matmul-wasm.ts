@@ -60,37 +60,34 @@ function multiplyPairs(
   { pairs, rows, k, n }: { pairs: number; rows: number; k: number; n: number },
 ): void {
   const { left, right, out } = tensors
+  const multiply = multiplication(backend, { rows, k, n })
   if (pairs === 1) {
     const [a, b, c] = [left, right, out].map((each) => backend.dataIdMap.get(each.dataId).id) as [
       number,
       number,
       number,
     ]
-    multiply(backend, a, b, c, { rows, k, n })
+    multiply(a, b, c)
     return
   }
   const [a, b, c] = [left, right, out].map((each) => addressOf(backend, each)) as [number, number, number]
   for (let pair = 0; pair < pairs; pair++) {
     withAlias(backend, a + 4 * pair * rows * k, rows * k, (leftId) =>
       withAlias(backend, b + 4 * pair * k * n, k * n, (rightId) =>
-        withAlias(backend, c + 4 * pair * rows * n, rows * n, (outId) =>
-          multiply(backend, leftId, rightId, outId, { rows, k, n }),
-        ),
+        withAlias(backend, c + 4 * pair * rows * n, rows * n, (outId) => multiply(leftId, rightId, outId)),
       ),
     )
   }
 }
 
-/** The library's product of two matrices, by the numbers under which it knows them. */
-export function multiply(
+/** The library's product of two matrices of one size, by the numbers under which it knows them. */
+export function multiplication(
   backend: WasmBackend,
-  left: number,
-  right: number,
-  out: number,
   { rows, k, n }: { rows: number; k: number; n: number },
-): void {
+): (left: number, right: number, out: number) => void {
   const native = nativeFunction(backend, 'BatchMatMul', parameters)
-  native(left, shapeBytes([1, rows, k]), 3, right, shapeBytes([1, k, n]), 3, false, false, out)
+  const [leftShape, rightShape] = [shapeBytes([1, rows, k]), shapeBytes([1, k, n])]
+  return (left, right, out) => native(left, leftShape, 3, right, rightShape, 3, false, false, out)
 }
 
 const parameters = [

@@ -23,6 +23,11 @@ export interface Matrices {
   readonly columns: number
 }
 
+/** Matrices that lie one after another, from the beginning of a tensor. */
+export interface Stack extends Matrices {
+  readonly tensor: tf.TensorInfo
+}
+
 export class WasmScope {
   readonly backend: WasmBackend
   readonly #tensors: tf.TensorInfo[] = []
@@ -66,10 +71,10 @@ export class WasmScope {
   }
 
   /** The matrices of a tensor `[count, rows, columns]`. */
-  matricesOf(tensor: tf.TensorInfo): Matrices {
+  matricesOf(tensor: tf.TensorInfo): Stack {
     const [count, rows, columns] = tensor.shape as [number, number, number]
     const starts = Array.from({ length: count }, (_, i) => i * rows * columns)
-    return this.matrices(tensor, starts, rows, columns)
+    return { ...this.matrices(tensor, starts, rows, columns), tensor }
   }
 
   freeAllBut(kept: tf.TensorInfo | undefined): void {
