@@ -38,6 +38,8 @@ describe('diagnose', () => {
           "kernels": [
             "GuidedGroupNorm",
             "GuidedGroupNormGrad",
+            "GuidedAttention",
+            "GuidedAttentionGrad",
           ],
           "name": "wasm",
           "needs": "the package @tensorflow/tfjs-backend-wasm",

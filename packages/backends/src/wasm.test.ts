@@ -20,6 +20,8 @@ describe('starting', () => {
         "kernels": [
           "GuidedGroupNorm",
           "GuidedGroupNormGrad",
+          "GuidedAttention",
+          "GuidedAttentionGrad",
         ],
         "name": "wasm",
         "skipped": [],

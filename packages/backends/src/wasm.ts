@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { wasmFiles } from '#wasm-files'
 import type { BackendDriver } from './driver.ts'
 import { BackendUnavailableError } from './errors.ts'
+import { registerAttention } from './kernels/attention-wasm.ts'
 import { registerConv2DFilterGradient } from './kernels/conv2d-filter-gradient-wasm.ts'
 import { registerConv2DInputGradient } from './kernels/conv2d-input-gradient-wasm.ts'
 import { registerGroupNorm } from './kernels/group-norm-wasm.ts'
@@ -47,7 +48,7 @@ export function wasm({ folder }: WasmOptions = {}): BackendDriver {
       return {
         backend: 'wasm',
         description: await description(stock.getThreadsCount()),
-        kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad'],
+        kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad', 'GuidedAttention', 'GuidedAttentionGrad'],
         trains: true,
       }
     },
@@ -77,6 +78,7 @@ function registerKernels(): void {
   registerReductions()
   registerSlice()
   registerGroupNorm()
+  registerAttention()
 }
 
 async function description(threads: number): Promise<string> {

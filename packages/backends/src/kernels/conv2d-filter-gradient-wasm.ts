@@ -10,7 +10,7 @@
 import type * as tf from '@tensorflow/tfjs-core'
 import { type Conv2DInfo, convolution, type Shape4D } from './conv2d-info.ts'
 import { keepsSize } from './conv2d-input-gradient-wasm.ts'
-import { multiply } from './matmul-wasm.ts'
+import { multiplication } from './matmul-wasm.ts'
 import {
   addressOf,
   addWasmKernel,
@@ -122,12 +122,13 @@ function multiplyTaps(
     number,
     number,
   ]
+  const multiply = multiplication(backend, sizes)
   withAlias(backend, right, length * outChannels, (rightId) => {
     for (let tap = 0; tap < filterHeight * filterWidth; tap++) {
       const shift = Math.floor(tap / filterWidth) * rowLength + (tap % filterWidth)
       withAlias(backend, left + 4 * shift, inChannels * length, (leftId) =>
         withAlias(backend, out + 4 * tap * inChannels * outChannels, inChannels * outChannels, (outId) =>
-          multiply(backend, leftId, rightId, outId, sizes),
+          multiply(leftId, rightId, outId),
         ),
       )
     }

@@ -5,9 +5,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   addressOf,
-  type NativeFunction,
+  nativeFunction,
   replaceWasmKernel,
   runWasmKernel,
+  shapeBytes,
   type WasmBackend,
   withAlias,
 } from './wasm-backend.ts'
@@ -59,54 +60,44 @@ function multiplyPairs(
   { pairs, rows, k, n }: { pairs: number; rows: number; k: number; n: number },
 ): void {
   const { left, right, out } = tensors
+  const multiply = multiplication(backend, { rows, k, n })
   if (pairs === 1) {
     const [a, b, c] = [left, right, out].map((each) => backend.dataIdMap.get(each.dataId).id) as [
       number,
       number,
       number,
     ]
-    multiply(backend, a, b, c, { rows, k, n })
+    multiply(a, b, c)
     return
   }
   const [a, b, c] = [left, right, out].map((each) => addressOf(backend, each)) as [number, number, number]
   for (let pair = 0; pair < pairs; pair++) {
     withAlias(backend, a + 4 * pair * rows * k, rows * k, (leftId) =>
       withAlias(backend, b + 4 * pair * k * n, k * n, (rightId) =>
-        withAlias(backend, c + 4 * pair * rows * n, rows * n, (outId) =>
-          multiply(backend, leftId, rightId, outId, { rows, k, n }),
-        ),
+        withAlias(backend, c + 4 * pair * rows * n, rows * n, (outId) => multiply(leftId, rightId, outId)),
       ),
     )
   }
 }
 
-const natives = new WeakMap<WasmBackend, NativeFunction>()
-
-/** The library's product of two matrices, by the numbers under which it knows them. */
-export function multiply(
+/** The library's product of two matrices of one size, by the numbers under which it knows them. */
+export function multiplication(
   backend: WasmBackend,
-  left: number,
-  right: number,
-  out: number,
   { rows, k, n }: { rows: number; k: number; n: number },
-): void {
-  let native = natives.get(backend)
-  if (!native) {
-    const parameters = [
-      'number',
-      'array',
-      'number',
-      'number',
-      'array',
-      'number',
-      'number',
-      'number',
-      'number',
-    ]
-    native = backend.wasm.cwrap('BatchMatMul', null, parameters as ('number' | 'array')[])
-    natives.set(backend, native)
-  }
-  native(left, bytes([1, rows, k]), 3, right, bytes([1, k, n]), 3, false, false, out)
+): (left: number, right: number, out: number) => void {
+  const native = nativeFunction(backend, 'BatchMatMul', parameters)
+  const [leftShape, rightShape] = [shapeBytes([1, rows, k]), shapeBytes([1, k, n])]
+  return (left, right, out) => native(left, leftShape, 3, right, rightShape, 3, false, false, out)
 }
 
-const bytes = (shape: number[]) => new Uint8Array(new Int32Array(shape).buffer)
+const parameters = [
+  'number',
+  'array',
+  'number',
+  'number',
+  'array',
+  'number',
+  'number',
+  'number',
+  'number',
+] as const

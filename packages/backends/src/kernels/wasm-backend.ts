@@ -67,6 +67,23 @@ export function runWasmKernel(
   return kernel({ inputs, attrs, backend }) as tf.TensorInfo
 }
 
+const natives = new WeakMap<WasmBackend, Map<string, NativeFunction>>()
+
+/** A native function of the library. Tensors go in as the numbers by which it knows them, shapes as `shapeBytes`. */
+export function nativeFunction(
+  backend: WasmBackend,
+  name: string,
+  parameters: readonly ('number' | 'array')[],
+): NativeFunction {
+  const known = natives.get(backend) ?? new Map<string, NativeFunction>()
+  natives.set(backend, known)
+  const native = known.get(name) ?? backend.wasm.cwrap(name, null, parameters)
+  known.set(name, native)
+  return native
+}
+
+export const shapeBytes = (shape: readonly number[]) => new Uint8Array(new Int32Array(shape).buffer)
+
 /** Byte address of a tensor in the heap. */
 export const addressOf = (backend: WasmBackend, tensor: tf.TensorInfo) =>
   backend.dataIdMap.get(tensor.dataId).memoryOffset
