@@ -147,6 +147,8 @@ type Opening = OnnxRuntimeNodeOptions & {
 const sessionOptions = ({ provider, threads, hold }: Opening): ort.InferenceSession.SessionOptions => ({
   ...heldOutputs(hold),
   executionProviders: [provider],
+  // with a plan of its memory, which it makes in the first run, it asks the system for all of it again in the second
+  enableMemPattern: false,
   intraOpNumThreads: threads,
   logSeverityLevel: 3,
 })

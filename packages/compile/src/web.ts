@@ -148,6 +148,8 @@ async function createSession(
     return await library.InferenceSession.create(model, {
       ...heldOutputs(hold),
       executionProviders: [provider],
+      // see `sessionOptions` in node.ts
+      enableMemPattern: false,
       externalData: large.map(({ read }, i) => ({ path: `${i}.bin`, data: bytesOf(read()) })),
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
