@@ -4,7 +4,7 @@
  *   w = softmax(q kᵀ / √d),   y = w v   for each head of width d
  *   dw = dy vᵀ,   ds = w (dw − Σ w dw),   dq = ds k / √d,   dk = dsᵀ q / √d,   dv = wᵀ dy
  *
- * A block is small enough for the processor's second cache, and is computed anew in the gradient. What has a number a
+ * A block has at most 100 queries, and is computed anew in the gradient. What has a number a
  * weight is done by functions of the library, which have SIMD; here the heads are laid out for them as matrices.
  */
 import type * as tf from '@tensorflow/tfjs-core'

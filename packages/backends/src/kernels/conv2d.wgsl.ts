@@ -9,8 +9,8 @@
  * | gradient of the input | pixel of x | tap, channel of dy | channel of x |
  * | gradient of the filter | tap, channel of x | pixel of dy | channel of dy |
  *
- * With a stride s the gradient of the input is s × s programs: pixels of x that lie alike between those of y, as (y + top)
- * mod s and (x + left) mod s, see every s-th row and column of the filter, and of them all.
+ * With a stride s the gradient of the input is s × s programs. Pixels of x with the same (y + top) mod s and (x + left) mod s
+ * are seen through the same taps, every s-th row and column of the filter; each such set is one program.
  *
  * A workgroup computes a tile of the result and holds `chunk` columns of left and rows of right at a time in its own
  * memory; a thread has some rows and columns of the tile in registers. Channels that stand beside a tap are counted up to

@@ -31,10 +31,11 @@ describe.skipIf(!gpu.available)(suite, () => {
         return [
           tf.matMul(a, b, left, right),
           tf.fused.matMul({ a, b, transposeA: left, transposeB: right, activation: 'relu' }),
+          tf.matMul(tf.expandDims(a), tf.expandDims(b), left, right),
         ]
       }
       const [actual, expected] = [await numbersOn('webgpu', product), await numbersOn('cpu', product)]
-      for (const i of [0, 1])
+      for (const i of [0, 1, 2])
         expect(largestError(actual[i] as Float32Array, expected[i] as Float32Array)).toBeLessThan(1e-3)
     },
   )

@@ -1,7 +1,7 @@
 /**
- * Matrix products for WebGPU: the stock kernel, but for a right factor that is transposed where the sum is long. There
- * TensorFlow.js 4.22 takes its program that splits the sum (from 2000 terms on), which reads four numbers at a time along
- * the wrong side of a transposed factor. So that factor is turned first.
+ * Matrix products for WebGPU: the stock kernel, but for a right factor that is transposed where the sum is long. Where a
+ * product has few numbers and sums 2000 or more, TensorFlow.js 4.22 splits the sum, by a program that reads four numbers at
+ * a time along the wrong side of a transposed factor. So that factor is turned first.
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { replaceWebGpuKernel, type WebGpuBackend, type WebGpuKernel } from './webgpu-backend.ts'
@@ -16,7 +16,9 @@ export function registerMatMul(): void {
     (call) => {
       const { inputs, attrs, backend } = call
       const b = inputs.b as tf.TensorInfo
-      if (!attrs.transposeB || (b.shape.at(-1) as number) < longSum) return stock(call)
+      const [columns, terms] = b.shape.slice(-2) as [number, number]
+      const isOne = tf.util.sizeFromShape(b.shape) === columns * terms
+      if (!attrs.transposeB || !isOne || columns % 4 !== 0 || terms < longSum) return stock(call)
       const turned = transposed(backend, b)
       const product = stock({
         ...call,

@@ -18,7 +18,7 @@ interface Attributes {
 }
 
 interface Heads {
-  /** `[B · heads, d, T]` each. */
+  /** q / √d; `[B · heads, d, T]` each: so that the sums of the scores fit into float16 where that computes. */
   readonly q: Value
   readonly k: Value
   readonly v: Value
@@ -40,10 +40,11 @@ function weighed(graph: GraphBuilder, qkv: Operand, { heads, order }: Attributes
     { axis: 1 },
   )
   const each = [batch * heads, width, length]
-  const [q, k, v] = parts.map((part) => reshapeValue(graph, part, each)) as [Value, Value, Value]
+  const [queries, k, v] = parts.map((part) => reshapeValue(graph, part, each)) as [Value, Value, Value]
   const factor = 1 / Math.sqrt(width)
+  const q = likeOf(graph, queries)('Mul', queries, graph.floats(factor))
   const square = [batch * heads, length, length]
-  const scores = product(graph, [q, k], square, { transA: 1, alpha: factor })
+  const scores = product(graph, [q, k], square, { transA: 1 })
   return { q, k, v, factor, weights: graph.node('Softmax', [scores], { shape: square }, { axis: 2 }) }
 }
 
@@ -94,7 +95,7 @@ const attentionGradient: Kernel = (graph, inputs, attrs: Attributes) => {
   )
   const parts = [
     product(graph, [k, slopes], each, { transB: 1, alpha: factor }),
-    product(graph, [q, slopes], each, { alpha: factor }),
+    product(graph, [q, slopes], each, {}),
     product(graph, [dy, weights], each, {}),
   ]
   const single = attrs.order === 'legacy' ? [each[0], 1, each[1], length] : [batch, 1, tripled / 3, length]

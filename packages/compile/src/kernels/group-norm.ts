@@ -27,7 +27,7 @@ function normalized(
   const [batch, channels, height, width] = x.shape as [number, number, number, number]
   const size = (channels / groups) * height * width
   const grouped = [batch, groups, size]
-  // that of instances runs on one thread, and loses digits where the mean is large
+  // on the processor InstanceNormalization runs on one thread, and loses digits where the mean is large
   const [standard, , rstd] = graph.nodes(
     'LayerNormalization',
     [reshapeValue(graph, x, grouped), ones(graph, size)],

@@ -75,7 +75,8 @@ function byWeight(graph: GraphBuilder, factor: View, b: View): View | undefined 
   const behind = after.map((_, i) => place + 1 + i)
   const outer = a.axes.slice(0, -1)
   // along one axis the runtime multiplies pixels as they lie: images it would bring to its blocked layout and back
-  const isRow = behind.length === 1 || outer.some((group) => `${group}` === `${behind}`)
+  const long = behind.filter((axis) => shape[axis] !== 1)
+  const isRow = long.length <= 1 || outer.some((group) => `${group.slice(-long.length)}` === `${long}`)
   const lengths = isRow || after.length !== 2 ? [sizeOf(after)] : after
   const filter = [n, k, ...lengths.map(() => 1)]
   const weight = reshapeValue(graph, arrange(graph, b, [[rank - 1], [rank - 2]]), filter)
