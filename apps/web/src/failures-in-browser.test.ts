@@ -70,7 +70,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
       await alert.getByRole('button', { name: 'Try again' }).click()
       await reads(page, /^5 steps in/)
-      const onWasm = await greyValues(page, /left alone, after step 5/)
+      const onWasm = await greyValues(page, /unguided, after step 5/)
 
       // or ONNX Runtime does, and makes the same picture
       await sample(page, 250)
@@ -90,14 +90,40 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await alert.getByRole('button', { name: 'Use ONNX Runtime' }).click()
       await reads(page, /^5 steps in/)
       await computesWithOnnxRuntime(page)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), onWasm)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), onWasm)).toBeLessThan(3)
+    })
+  })
+
+  test('what ends before it is ready is the engine that was chosen, not the one that ran before', async () => {
+    await pages.withPage(small(5), async (page) => {
+      await reads(page, /^5 steps in/)
+      await sampler(page).evaluate(() => {
+        GPU.prototype.requestAdapter = () => {
+          setTimeout(() => {
+            throw new Error('nothing goes on WebGPU')
+          })
+          return new Promise(() => undefined)
+        }
+      })
+      await chooseEngine(page, 'webgpu')
+      await sample(page, 5)
+      const alert = page.getByRole('alert')
+      await alert.getByText('nothing goes on WebGPU').waitFor({ timeout: 60_000 })
+      expect(await alert.getByRole('button').allInnerTexts()).toEqual([
+        'Try again',
+        'Use WebAssembly',
+        'Use ONNX Runtime',
+        'Close',
+      ])
+      await alert.getByRole('button', { name: 'Use WebAssembly' }).click()
+      await reads(page, /^5 steps in/)
     })
   })
 
   test('without WebGPU it is told, and ONNX Runtime or WebAssembly go on', async () => {
     await pages.withPage(small(5), async (page) => {
       await reads(page, /^5 steps in/)
-      const onWasm = await greyValues(page, /left alone, after step 5/)
+      const onWasm = await greyValues(page, /unguided, after step 5/)
       await sampler(page).evaluate(() => Object.defineProperty(navigator, 'gpu', { value: undefined }))
       await chooseEngine(page, 'webgpu')
       await sample(page, 5)
@@ -113,7 +139,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await alert.getByRole('button', { name: 'Use ONNX Runtime' }).click()
       await reads(page, /^5 steps in/)
       await computesWithOnnxRuntime(page)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), onWasm)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), onWasm)).toBeLessThan(3)
     })
   })
 })

@@ -99,7 +99,7 @@ describe.skipIf(!browserPath)('a large file of PyTorch', () => {
 
     await page.getByRole('button', { name: 'Sample', exact: true }).click()
     await reads(page, /^2 steps in/)
-    expect(farthest(await greyValues(page, /left alone, after step 2/), red)).toBeLessThan(3)
+    expect(farthest(await greyValues(page, /unguided, after step 2/), red)).toBeLessThan(3)
     expect(problems).toEqual([])
   }, 180_000)
 })

@@ -12,14 +12,15 @@ test('without guidance γ makes no picture of its own: each noise has one, which
   const alone = { ...pair, cells: distinctCells(pair.cells, false) }
   expect(alone.cells).toEqual([{ sample: 0, label: 7, gamma: 0 }])
   expect(pairCells(alone, 0)).toEqual({ free: 0, guided: 0 })
+  expect(distinctCells(gridPlan().cells, false).map(({ sample }) => sample)).toEqual([0, 1, 2, 3])
+})
 
-  const grid = gridPlan()
-  const rows = Array.from({ length: gridRows }, (_, row) => gridGammas.map((gamma) => ({ row, gamma })))
-  const places = (plan: typeof grid) =>
-    rows.map((cells) => cells.map(({ row, gamma }) => gridCell(plan, row, gamma)))
-  expect(places(grid).flat()).toEqual(grid.cells.map((_, i) => i))
-  const column = { ...grid, cells: distinctCells(grid.cells, false) }
-  expect(places(column)).toEqual(rows.map((cells, row) => cells.map(() => row)))
+test('the grid is filled row by row: each noise at each γ', () => {
+  const plan = gridPlan()
+  const places = Array.from({ length: gridRows }, (_, row) =>
+    gridGammas.map((gamma) => gridCell(plan, row, gamma)),
+  )
+  expect(places.flat()).toEqual(plan.cells.map((_, i) => i))
 })
 
 test('a wish, a label and a noise do make a picture of their own', () => {

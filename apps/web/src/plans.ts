@@ -43,8 +43,7 @@ export function pairCells(
 
 /** Where the picture of a noise at a γ of the grid stands among the cells of its plan. */
 export function gridCell({ cells }: RunPlan, noise: number, gamma: number): number {
-  const own = cells.findIndex((cell) => cell.sample === noise && cell.gamma === gamma)
-  return own < 0 ? cells.findIndex(({ sample }) => sample === noise) : own
+  return cells.findIndex((cell) => cell.sample === noise && cell.gamma === gamma)
 }
 
 /** Row by row: one noise a row, one γ a column. */

@@ -64,14 +64,14 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       expect(Math.floor(progress.at(-1) as number)).toBe(77)
       await sample(page, 5)
       await reads(page, /^5 steps in/)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), expected)).toBeLessThan(3)
       expect(problems).toEqual([])
 
       await page.getByRole('button', { name: 'Copy link' }).first().click()
       await server.close()
       await page.reload()
       await reads(page, /^5 steps in/)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), expected)).toBeLessThan(3)
       await page.locator('.shelf').getByText('large.safetensors').waitFor()
       await page.locator('#weights').getByRole('button', { name: 'Clear' }).click()
       await says(page, /^No weights yet/)
@@ -108,12 +108,12 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       await says(page, 'mine.pt is ready.')
       await sample(page, 5)
       await reads(page, /^5 steps in/)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), red)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
       await page.getByRole('button', { name: 'Copy link' }).first().click()
       expect(page.url()).toMatch(/model=file:mine\.pt&trained=16,1,legacy,cosine$/)
       await page.reload()
       await reads(page, /^5 steps in/)
-      expect(farthest(await greyValues(page, /left alone, after step 5/), red)).toBeLessThan(3)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
       expect(problems).toEqual([])
     })
   })
@@ -161,15 +161,39 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     try {
       await reads(page, /^5 steps in/)
       expect(await sizes()).toEqual([2 * 16 * 16])
-      expect(farthest(await greyValues(page, /left alone, after step 5/), expected)).toBeLessThan(3)
-      expect(await page.getByRole('img', { name: /guided/ }).count()).toBe(0)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), expected)).toBeLessThan(3)
+      expect(await page.getByRole('img', { name: /\bguided/ }).count()).toBe(0)
       await sample(page, 10)
       await reads(page, /^10 steps in/)
       expect(await sizes()).toEqual([2 * 16 * 16])
+      await page.locator('#figure-pair').getByText('Sampled', { exact: true }).waitFor()
     } finally {
       await page.close()
       await server.close()
     }
+  })
+
+  test('that are told the class are asked for one by number, and there is no γ to compare', async () => {
+    const told = { ...config, channels: 32, multipliers: [1], classes: 30 }
+    await writeDenoiser(join(folder, 'told.safetensors'), told, diffusion)
+    const server = await serveFolder(folder, { headers: shared })
+    const link = `#figure=grid&model=${server.address}told.safetensors&steps=5`
+    await pages.withPage(link, async (page, problems) => {
+      const figure = page.locator('#figure-pair')
+      const number = figure
+        .getByRole('group', { name: 'Class, which the denoiser is told' })
+        .getByRole('spinbutton', { name: 'Number, 0 to 29' })
+      await number.fill('3', { timeout: 60_000 })
+      // the grid that the link asks for was sampled, and its columns would be alike
+      expect(await page.locator('#figure-grid').count()).toBe(0)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(await figure.locator('figcaption').innerText()).toBe('class 3')
+      await page.getByRole('button', { name: 'Back to the built-in one' }).click()
+      await page.locator('#figure-grid').waitFor()
+      expect(problems).toEqual([])
+    })
+    await server.close()
   })
 
   test('that a link names on somebody else’s device are asked for', async () => {

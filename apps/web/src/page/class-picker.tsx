@@ -5,30 +5,34 @@ import { label, model, modelFacts } from '../settings.ts'
 /** Samples of the built-in model, one of each class, side by side. */
 const faces = new URL('./classes.png', import.meta.url).href
 
-/** Which class the classifier leans to. */
+/** The class of the pictures: the classifier leans to it, or the denoiser is told it. */
 export function ClassPicker() {
   const { classes, classNames, unguided } = modelFacts.value
   if (classes === 0) return <p class="note">{unguided ?? 'This model knows no classes.'}</p>
+  const legend = isGuided(modelFacts.value) ? 'Lean towards' : 'Class, which the denoiser is told'
   if (classes > 24) {
     return (
-      <label class="field wide">
-        <span>Class, 0 to {classes - 1}</span>
-        <input
-          type="number"
-          min={0}
-          max={classes - 1}
-          value={label.value}
-          onInput={({ currentTarget: { valueAsNumber: value } }) => {
-            if (Number.isInteger(value) && value >= 0 && value < classes) label.value = value
-          }}
-        />
-      </label>
+      <fieldset class="classes">
+        <legend>{legend}</legend>
+        <label class="field">
+          <span>Number, 0 to {classes - 1}</span>
+          <input
+            type="number"
+            min={0}
+            max={classes - 1}
+            value={label.value}
+            onInput={({ currentTarget: { valueAsNumber: value } }) => {
+              if (Number.isInteger(value) && value >= 0 && value < classes) label.value = value
+            }}
+          />
+        </label>
+      </fieldset>
     )
   }
   const pictured = model.value.denoiser === builtIn
   return (
     <fieldset class="classes">
-      <legend>{isGuided(modelFacts.value) ? 'Lean towards' : 'Class, which the denoiser is told'}</legend>
+      <legend>{legend}</legend>
       <div class="class-list">
         {Array.from({ length: classes }, (_, i) => (
           <label key={i} class="class">

@@ -27,7 +27,7 @@ export function Explanation() {
         <p>
           With <i>γ</i> = 0 the model is left alone. With 1 it samples from <i>p(x | y)</i>, as model and
           classifier see it. More sharpens that to <i>p(y | x)</i>
-          <sup>γ</sup>: surer of the class, and less varied. The denoiser of this page is never told the
+          <sup>γ</sup>: surer of the class, and less varied. Here the built-in denoiser is never told the
           class; the arrow is all that it learns of your choice. <a href={paperAddress}>The paper</a> has the
           derivation.
         </p>

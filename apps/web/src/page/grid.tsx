@@ -10,10 +10,11 @@ import { Share } from './share.tsx'
 
 /** γ × noise: a row shares its noise, a column its γ. */
 export function Grid() {
-  const run = runs.grid.value
+  // columns of pictures that nothing guides would be alike; a link may still ask for them, and fail
+  if (!isGuided(modelFacts.value)) return <ProblemPanel figure="grid" again={gridPlan} />
+  const last = runs.grid.value
+  const run = last && isGuided(last.model) ? last : undefined
   const frame = run?.frames.at(-1)
-  // columns of pictures that nothing guides would be alike
-  if (!run && !isGuided(modelFacts.value)) return null
   const name = className(run?.plan.cells[0]?.label ?? label.value)
   const sure = (gamma: number) => {
     if (!run || !frame || frame.probabilities.length === 0) return undefined

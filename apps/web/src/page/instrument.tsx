@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals'
 import { pairCells, pairPlan } from '../plans.ts'
 import { isGuided, type StepPicture } from '../protocol.ts'
 import { type Run, runs } from '../runs.ts'
@@ -16,6 +17,13 @@ import { Share } from './share.tsx'
 import { Timeline } from './timeline.tsx'
 import { TracePlot } from './trace-plot.tsx'
 
+/** Whether the page is as narrow as a phone: what sets the pictures going follows them there, in the document too. */
+const phone = matchMedia('(max-width: 599px)')
+const onPhone = signal(phone.matches)
+phone.addEventListener('change', () => {
+  onPhone.value = phone.matches
+})
+
 /** The first figure: one noise, left alone and guided, and everything that happens on the way. */
 export function Instrument() {
   const run = currentRun()
@@ -32,20 +40,26 @@ export function Instrument() {
   const likely = (cell: number) =>
     frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
   const name = className(run?.plan.cells[0]?.label ?? label.value)
+  const alone = guides ? 'left alone' : 'unguided'
+  const title = guides ? 'Left alone' : facts.classes > 0 ? name : 'Sampled'
   const pull = frame && pullPixels(frame, guided, facts.shape)
   return (
-    <section class="figure instrument" id="figure-pair" aria-label="Sampling, alone and guided">
+    <section
+      class="figure instrument"
+      id="figure-pair"
+      aria-label={guides ? 'Sampling, alone and guided' : 'Sampling'}
+    >
       <ProblemPanel figure="pair" again={begin} />
       <div class="stage">
         <div class={guides ? 'pair' : 'pair single'}>
           <figure class="view">
-            <Picture pixels={picture(free)} label={spoken('left alone', frame)} tone="free" />
+            <Picture pixels={picture(free)} label={spoken(alone, frame)} tone="free" />
             <div class="side">
-              <Picture pixels={foreseen(free)} label="Predicted picture, left alone" empty={<i>x̂₀</i>} />
+              <Picture pixels={foreseen(free)} label={`Predicted picture, ${alone}`} empty={<i>x̂₀</i>} />
               {guides && <Picture pixels={undefined} label="No pull" empty="no pull" />}
             </div>
             <figcaption>
-              <b class="free">Left alone</b> <span>{verdict(likely(free))}</span>
+              <b class="free">{title}</b> <span>{verdict(likely(free))}</span>
             </figcaption>
           </figure>
           {guides && (
@@ -86,9 +100,10 @@ export function Instrument() {
         <Samples run={run} />
       </div>
       <div class="controls">
-        <ClassPicker />
+        {!onPhone.value && <ClassPicker />}
         {guides && <GammaSlider id="gamma" />}
         <SampleButton figure="pair" plan={begin} words="Sample" />
+        {onPhone.value && <ClassPicker />}
         <RunSettings />
         <Share run={run} figure="pair" cell={guided} count={count.value} />
       </div>

@@ -31,6 +31,8 @@ export function Paint() {
   const guides = isGuided(modelFacts.value)
   const name = modelFacts.value.classes > 0 ? className(label.value) : 'no class'
   const side = shape[0]
+  const across = Number(((2 * size.value * side) / 28).toFixed(1))
+  const sizeWords = `${across} ${across === 1 ? 'pixel' : 'pixels'}`
   return (
     <section class="figure" id="figure-paint" aria-labelledby="paint-title">
       <div class="text">
@@ -90,13 +92,16 @@ export function Paint() {
               : 'keep needs a finished picture at the top of the page.'}
           </p>
           <label class="slider">
-            <span>Size {Number(((2 * size.value * side) / 28).toFixed(1))} pixels</span>
+            <span>
+              Size <span aria-hidden="true">{sizeWords}</span>
+            </span>
             <input
               type="range"
               min={0.5}
               max={5}
               step={0.5}
               value={size.value}
+              aria-valuetext={sizeWords}
               style={{ '--share': (size.value - 0.5) / 4.5 }}
               onInput={({ currentTarget }) => {
                 size.value = Number(currentTarget.value)

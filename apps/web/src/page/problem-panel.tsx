@@ -2,7 +2,7 @@ import type { Figure } from '../link.ts'
 import type { EngineChoice, RunPlan } from '../plan.ts'
 import { kindOf } from '../problem-kinds.ts'
 import type { Problem } from '../protocol.ts'
-import { problem, start } from '../runs.ts'
+import { problem, runs, start } from '../runs.ts'
 import { count, engine, engineFacts, takeBuiltIn } from '../settings.ts'
 
 /** What went wrong in a figure, and ways to go on. */
@@ -64,7 +64,7 @@ const elsewhere: readonly { readonly words: string; readonly choice: EngineChoic
   { words: 'Use ONNX Runtime', choice: 'onnx-wasm' },
 ]
 
-function waysOn(found: Problem): Way[] {
+function waysOn(found: Problem & { readonly figure: Figure }): Way[] {
   const again: Way = { words: 'Try again', act: () => undefined }
   const fewer: Way = {
     words: 'Sample one picture',
@@ -73,9 +73,9 @@ function waysOn(found: Problem): Way[] {
     },
   }
   const bundled: Way = { words: 'Use the built-in model', act: takeBuiltIn }
-  const kind = kindOf(found)
-  // what does not start is what was chosen, whatever ran before
-  const failed = (kind !== 'unavailable' && engineFacts.value?.name) || engine.value
+  // the engine of the run that failed, which may have ended before it said that it is ready
+  const chosen = runs[found.figure].value?.plan.engine ?? engine.value
+  const failed = chosen === 'auto' ? engineFacts.value?.name : chosen
   const others = elsewhere
     .filter(({ choice }) => choice !== failed)
     .map(
@@ -86,7 +86,7 @@ function waysOn(found: Problem): Way[] {
         },
       }),
     )
-  switch (kind) {
+  switch (kindOf(found)) {
     case 'file':
       return [bundled, again]
     case 'lost':

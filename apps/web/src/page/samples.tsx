@@ -30,7 +30,11 @@ export function Samples({ run }: { run: Run | undefined }) {
                 focus.value = i
               }}
             />
-            <Picture pixels={pixels(free)} label={`Noise ${i + 1}, left alone`} tone="free" />
+            <Picture
+              pixels={pixels(free)}
+              label={`Noise ${i + 1}, ${guided === free ? 'unguided' : 'left alone'}`}
+              tone="free"
+            />
             {guided !== free && (
               <Picture pixels={pixels(guided)} label={`Noise ${i + 1}, guided`} tone="guided" />
             )}
