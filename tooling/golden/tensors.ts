@@ -32,6 +32,8 @@ export function vector(golden: GoldenCase, key: string, dtype: 'float32' | 'int3
 
 /** Values in the layout of the files: images NCHW, everything else as it is. */
 export async function valuesOf(tensor: tf.Tensor): Promise<Values> {
+  // what lies on a graphics card comes back first
+  await tensor.data()
   const laidOut = tensor.rank === 4 ? tf.transpose(tensor, [0, 3, 1, 2]) : tf.clone(tensor)
   const values = (await laidOut.data()).slice()
   laidOut.dispose()
