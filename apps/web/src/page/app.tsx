@@ -1,4 +1,6 @@
+import { isGuided } from '../protocol.ts'
 import { announcement } from '../runs.ts'
+import { modelFacts } from '../settings.ts'
 import { dropFiles } from './drop-files.ts'
 import { Explanation } from './explanation.tsx'
 import { Footer } from './footer.tsx'
@@ -22,8 +24,10 @@ export function App() {
           <p>
             A diffusion model turns noise into a picture step by step, and chooses its own subject. A
             classifier that can read noisy pictures may lean on every step: <em>this one, please</em>. That is
-            guidance, and <i>γ</i> is how hard it leans. Both pictures below grow out of the same noise, in
-            this page, on your device.
+            guidance, and <i>γ</i> is how hard it leans.{' '}
+            {isGuided(modelFacts.value)
+              ? 'Both pictures below grow out of the same noise, in this page, on your device.'
+              : 'The picture below grows out of noise in this page, on your device; nothing leans on it yet.'}
           </p>
         </div>
         <IgnoredNotice />

@@ -8,7 +8,8 @@
  */
 import type * as tf from '@tensorflow/tfjs-core'
 import { sumMiddle } from './reduction-wasm.ts'
-import { addWasmKernel, runWasmKernel, values, type WasmBackend } from './wasm-backend.ts'
+import { addWasmKernel, values } from './wasm-backend.ts'
+import { inScope, type WasmScope } from './wasm-scope.ts'
 
 interface Attributes {
   readonly groups: number
@@ -21,22 +22,24 @@ export function registerGroupNorm(): void {
   addWasmKernel('GuidedGroupNorm', ({ inputs, attrs, backend }) => {
     const { x, scale, shift } = inputs as Record<'x' | 'scale' | 'shift', tf.TensorInfo>
     const settings = attrs as unknown as Attributes
-    const run = new Workspace(backend, x, settings.groups)
-    const { u } = normalize(run, scale, shift, settings)
-    const y = settings.activation === 'silu' ? run.multiply(u, run.sigmoid(u)) : u
-    run.freeAllBut([y])
-    return { ...y, shape: x.shape }
+    return inScope(backend, (scope) => {
+      const run = new Workspace(scope, x, settings.groups)
+      const { u } = normalize(run, scale, shift, settings)
+      const y = settings.activation === 'silu' ? run.multiply(u, run.sigmoid(u)) : u
+      return { ...y, shape: x.shape }
+    })
   })
   addWasmKernel('GuidedGroupNormGrad', ({ inputs, attrs, backend }) => {
     const { dy, x, scale, shift } = inputs as Record<'dy' | 'x' | 'scale' | 'shift', tf.TensorInfo>
     const settings = attrs as unknown as Attributes
-    const run = new Workspace(backend, x, settings.groups)
-    const normalized = normalize(run, scale, shift, settings)
-    const incoming = { ...dy, shape: run.shape }
-    const du = settings.activation === 'silu' ? siluGradient(run, normalized.u, incoming) : incoming
-    const results = normGradient(run, du, scale, normalized)
-    run.freeAllBut(results)
-    return results.map((each, i) => ({ ...each, shape: [x, scale, shift][i]?.shape as number[] }))
+    return inScope(backend, (scope) => {
+      const run = new Workspace(scope, x, settings.groups)
+      const normalized = normalize(run, scale, shift, settings)
+      const incoming = { ...dy, shape: run.shape }
+      const du = settings.activation === 'silu' ? siluGradient(run, normalized.u, incoming) : incoming
+      const results = normGradient(run, du, scale, normalized)
+      return results.map((each, i) => ({ ...each, shape: [x, scale, shift][i]?.shape as number[] }))
+    })
   })
 }
 
@@ -44,45 +47,37 @@ export function registerGroupNorm(): void {
 class Workspace {
   readonly x: tf.TensorInfo
   readonly shape: [number, number, number]
-  readonly #backend: WasmBackend
+  readonly #scope: WasmScope
   readonly #groups: number
-  readonly #made: tf.TensorInfo[] = []
 
-  constructor(backend: WasmBackend, x: tf.TensorInfo, groups: number) {
+  constructor(scope: WasmScope, x: tf.TensorInfo, groups: number) {
     const [batch, height, width, channels] = x.shape as [number, number, number, number]
     this.shape = [batch, height * width, channels]
     this.x = { ...x, shape: this.shape }
-    this.#backend = backend
+    this.#scope = scope
     this.#groups = groups
   }
 
-  add = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#run('Add', { a, b })
-  subtract = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#run('Sub', { a, b })
-  multiply = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#run('Multiply', { a, b })
-  square = (x: tf.TensorInfo) => this.#run('Square', { x })
-  sigmoid = (x: tf.TensorInfo) => this.#run('Sigmoid', { x })
-
-  #run(name: string, inputs: Record<string, tf.TensorInfo>): tf.TensorInfo {
-    const out = runWasmKernel(this.#backend, name, inputs)
-    this.#made.push(out)
-    return out
-  }
+  add = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#scope.run('Add', { a, b })
+  subtract = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#scope.run('Sub', { a, b })
+  multiply = (a: tf.TensorInfo, b: tf.TensorInfo) => this.#scope.run('Multiply', { a, b })
+  square = (x: tf.TensorInfo) => this.#scope.run('Square', { x })
+  sigmoid = (x: tf.TensorInfo) => this.#scope.run('Sigmoid', { x })
 
   /** A number a sample and channel as a tensor `[B, 1, C]`. */
   perChannel(numbers: Float64Array): tf.TensorInfo {
     const [batch, , channels] = this.shape
-    const out = this.#backend.makeOutput([batch, 1, channels], 'float32')
-    values(this.#backend, out).set(numbers)
-    this.#made.push(out)
+    const out = this.#scope.make([batch, 1, channels])
+    values(this.#scope.backend, out).set(numbers)
     return out
   }
 
-  read = (tensor: tf.TensorInfo) => Float64Array.from(values(this.#backend, tensor))
+  read = (tensor: tf.TensorInfo) => Float64Array.from(values(this.#scope.backend, tensor))
 
   /** Sums over the pixels: `[B, P, C]` → `[B · C]`. */
   sum(tensor: tf.TensorInfo): Float64Array {
     const [before, summed, behind] = this.shape
-    return sumMiddle(this.#backend, tensor, { before, summed, behind })
+    return sumMiddle(this.#scope.backend, tensor, { before, summed, behind })
   }
 
   /** From sums over pixels, the mean over each group's pixels and channels, repeated for each channel: `[B · C]`. */
@@ -96,12 +91,6 @@ class Workspace {
       means.fill(sum / (width * pixels), start, start + width)
     }
     return means
-  }
-
-  freeAllBut(kept: readonly tf.TensorInfo[]): void {
-    for (const { dataId } of this.#made) {
-      if (!kept.some((each) => each.dataId === dataId)) this.#backend.disposeData(dataId)
-    }
   }
 }
 

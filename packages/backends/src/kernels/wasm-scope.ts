@@ -4,15 +4,21 @@
 import type * as tf from '@tensorflow/tfjs-core'
 import { addressOf, runWasmKernel, type WasmBackend } from './wasm-backend.ts'
 
-/** Runs `use`, and frees all that its scope made except the tensor that it returns, if any; all of it on an error. */
-export function inScope<T>(backend: WasmBackend, use: (scope: WasmScope) => T): T {
+/** Runs `use`, and frees all that its scope made except the tensors that it returns; all of it on an error. */
+export function inScope<T extends tf.TensorInfo | tf.TensorInfo[]>(
+  backend: WasmBackend,
+  use: (scope: WasmScope) => T,
+): T
+export function inScope(backend: WasmBackend, use: (scope: WasmScope) => void): void
+export function inScope(backend: WasmBackend, use: (scope: WasmScope) => unknown): unknown {
   const scope = new WasmScope(backend)
-  let result: T | undefined
+  let kept: tf.TensorInfo[] = []
   try {
-    result = use(scope)
+    const result = use(scope) as tf.TensorInfo | tf.TensorInfo[] | undefined
+    kept = result ? [result].flat() : []
     return result
   } finally {
-    scope.freeAllBut(result as tf.TensorInfo | undefined)
+    scope.freeAllBut(kept)
   }
 }
 
@@ -77,12 +83,14 @@ export class WasmScope {
     return { ...this.matrices(tensor, starts, rows, columns), tensor }
   }
 
-  freeAllBut(kept: tf.TensorInfo | undefined): void {
+  freeAllBut(kept: readonly tf.TensorInfo[]): void {
     // no memory, but what the library derived from the numbers
     for (const id of this.#aliases) this.backend.wasm.tfjs.disposeData(id)
     // a kernel that has nothing to do answers with what it was given, counted once more: one of them is kept
-    const index = this.#tensors.findLastIndex(({ dataId }) => dataId === kept?.dataId)
-    if (index >= 0) this.#tensors.splice(index, 1)
+    for (const { dataId } of kept) {
+      const index = this.#tensors.findLastIndex((each) => each.dataId === dataId)
+      if (index >= 0) this.#tensors.splice(index, 1)
+    }
     for (const { dataId } of this.#tensors) this.backend.disposeData(dataId)
   }
 }

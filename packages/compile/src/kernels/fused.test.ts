@@ -54,6 +54,9 @@ const channelsBefore = (x: tf.Tensor) => {
   return tf.transpose(tf.mul(tf.transpose(x, order), 1.5), back)
 }
 
+const laid = (x: tf.Tensor | undefined, before: boolean) =>
+  before ? channelsBefore(x as tf.Tensor) : (x as tf.Tensor)
+
 const attentionCases = fc.record({
   batch: fc.integer({ min: 1, max: 3 }),
   length: fc.integer({ min: 1, max: 9 }),
@@ -78,17 +81,16 @@ test('attention and its gradient', async () => {
         const weights = tf.softmax(tf.div(tf.matMul(q, k, false, true), Math.sqrt(width)))
         return tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), [batch, length, heads * width])
       }
-      const lie = (x: tf.Tensor | undefined) => (before ? channelsBefore(x as tf.Tensor) : (x as tf.Tensor))
       await same(
         (given) => {
-          const [qkv, dy] = [lie(given.qkv), lie(given.dy)]
+          const [qkv, dy] = [laid(given.qkv, before), laid(given.dy, before)]
           return {
             y: run('GuidedAttention', { qkv }, { heads, order }) as tf.Tensor,
             dqkv: run('GuidedAttentionGrad', { dy, qkv }, { heads, order }) as tf.Tensor,
           }
         },
         (given) => {
-          const [qkv, dy] = [lie(given.qkv), lie(given.dy)]
+          const [qkv, dy] = [laid(given.qkv, before), laid(given.dy, before)]
           return { y: definition(qkv), dqkv: tf.grad(definition)(qkv, dy) }
         },
         {
@@ -127,9 +129,8 @@ test('GroupNorm and its gradients', async () => {
         const u = tf.add(tf.mul(standard, perChannel(scale)), perChannel(shift))
         return activation === 'silu' ? tf.mul(u, tf.sigmoid(u)) : u
       }
-      const lie = (x: tf.Tensor | undefined) => (before ? channelsBefore(x as tf.Tensor) : (x as tf.Tensor))
       const parts = (given: Tensors) =>
-        [tf.add(lie(given.x), mean), given.scale, given.shift, lie(given.dy)] as [
+        [tf.add(laid(given.x, before), mean), given.scale, given.shift, laid(given.dy, before)] as [
           tf.Tensor,
           tf.Tensor,
           tf.Tensor,

@@ -81,13 +81,13 @@ function byWeight(graph: GraphBuilder, factor: View, b: View): View | undefined 
   const filter = [n, k, ...lengths.map(() => 1)]
   const weight = reshapeValue(graph, arrange(graph, b, [[rank - 1], [rank - 2]]), filter)
   const image = reshapeValue(graph, a.value, [before, k, ...lengths])
-  const product = graph.node('Conv', [image, weight], { shape: [before, n, ...lengths] })
+  const rows = graph.node('Conv', [image, weight], { shape: [before, n, ...lengths] })
   const fits = place <= 1 && (isRow || after.length === 2)
-  if (!fits) return replaced(reshapeValue(graph, product, [...shape.slice(0, place), n, ...after]))
+  if (!fits) return replaced(reshapeValue(graph, rows, [...shape.slice(0, place), n, ...after]))
   // as it is, so that the runtime finds the bias that follows, and fuses it
   const moved = (axis: number) => (axis < place ? 0 : isRow ? 2 : axis - place + 1)
   const places = outer.map((group) => [...new Set(group.map(moved))])
-  return makeView(product, [...places, [1]])
+  return makeView(rows, [...places, [1]])
 }
 
 /** The view with its last axis as one axis of the value, where the parts of it lie side by side. */
