@@ -1,11 +1,9 @@
 import { createClassifier } from '@guided-diffusion/classifier'
-import { compiledSteps } from '@guided-diffusion/compile'
-import { onnxRuntimeNode } from '@guided-diffusion/compile/node'
 import { createDiffusion, ddim, generate } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { countParameters, createUNet } from '@guided-diffusion/models'
 import { cosineSchedule, respace } from '@guided-diffusion/schedules'
-import * as tf from '@tensorflow/tfjs-core'
+import { stepsOn } from './engines.mjs'
 import { classes, classifierTrunk, denoiserConfig, denoiserTrunk, inPyTorch } from './networks.mjs'
 
 const count = 100
@@ -30,14 +28,11 @@ export const fashionMnistGuided = {
     denoiser: inPyTorch(denoiserTrunk),
     classifier: inPyTorch(classifierTrunk),
   },
-  async start() {
+  async start(engine) {
     const denoiser = createUNet(denoiserConfig, { seed: 1 })
     const classifier = createClassifier({ ...classifierTrunk, classes, pool: 'attention' }, { seed: 2 })
     const { size, inChannels } = denoiserTrunk
-    const steps = compiledSteps({
-      runtime: await onnxRuntimeNode(),
-      weights: [denoiser.parameters, classifier.parameters],
-    })
+    const steps = stepsOn(engine, [denoiser, classifier])
     const options = {
       diffusion: createDiffusion({ schedule, prediction: 'epsilon', variance: 'learned-range' }),
       denoiser: unconditional(denoiser),
@@ -54,7 +49,11 @@ export const fashionMnistGuided = {
         classifierParameters: countParameters(classifier.parameters),
       },
       run: async (units) => {
-        for (let i = 0; i < units; i++) tf.dispose(await generate({ ...options, seed: seed++ }))
+        for (let i = 0; i < units; i++) {
+          const made = await generate({ ...options, seed: seed++ })
+          await made.data()
+          made.dispose()
+        }
       },
       end: async () => {
         await steps.dispose()

@@ -1,6 +1,4 @@
-import { startBackend } from '@guided-diffusion/backends'
-import { tensorflow } from '@guided-diffusion/backends/tensorflow'
-import { onnx } from '@guided-diffusion/compile/onnx'
+import { startEngine } from './engines.mjs'
 import { startPeer } from './peer.mjs'
 
 /**
@@ -15,10 +13,8 @@ import { startPeer } from './peer.mjs'
  * @property {string} script The PyTorch side, in `pytorch/`.
  * @property {object} config What the other sides are told.
  * @property {readonly import('./peers.mjs').PeerSpec[]} [peers] Beside PyTorch.
- * @property {() => Promise<{ facts: Record<string, number>, figures?: Record<string, number>, run(units: number): Promise<void>, end(): Promise<void> }>} start
+ * @property {(engine: import('./engines.mjs').Engine) => Promise<{ facts: Record<string, number>, figures?: Record<string, number>, run(units: number): Promise<void>, end(): Promise<void> }>} start
  */
-
-const engines = { tensorflow, onnx }
 
 /** @param {readonly number[]} values */
 export function median(values) {
@@ -41,8 +37,8 @@ const pytorch = {
  * @param {{ python: string, threads: number, rounds: number | undefined }} options
  */
 export async function measure(bench, { rounds = bench.rounds, ...options }) {
-  const { description } = await startBackend([engines[bench.engine]()])
-  const ours = await bench.start()
+  const engine = await startEngine(bench.engine)
+  const ours = await bench.start(engine)
   const sides = []
   try {
     for (const spec of [pytorch, ...(bench.peers ?? [])]) {
@@ -61,7 +57,7 @@ export async function measure(bench, { rounds = bench.rounds, ...options }) {
       for (const side of sides) await side.takeTurn(bench.units)
       process.stderr.write(`${bench.name}: round ${round + 1} of ${rounds}\n`)
     }
-    return resultOf(bench, ours, { description, seconds, sides })
+    return resultOf(bench, ours, { description: engine.description, seconds, sides })
   } finally {
     await ours.end()
     for (const side of sides) await side.end()

@@ -2,14 +2,13 @@ import { createDiffusion } from '@guided-diffusion/diffusion'
 import { countParameters, createUNet } from '@guided-diffusion/models'
 import { cosineSchedule } from '@guided-diffusion/schedules'
 import { adamw, trainDenoiser } from '@guided-diffusion/training'
+import { settle } from './engines.mjs'
 import { classes, denoiserConfig, denoiserTrunk, inPyTorch, pictures } from './networks.mjs'
 
-const batch = 64
 const logEvery = 20
 
 /** Training a denoiser: hybrid loss, AdamW, an average of the weights, a fifth of the labels dropped. */
-export const trainingStep = {
-  name: 'training-step',
+const stepOf = (batch) => ({
   what: `one training step of the 28×28 ADM UNet, ${batch} images`,
   rate: 'samplesPerSecond',
   amount: batch,
@@ -27,7 +26,7 @@ export const trainingStep = {
         variance: 'learned-range',
       }),
       denoiser,
-      data,
+      data: () => data(batch),
       steps: Number.MAX_SAFE_INTEGER,
       seed: 1,
       optimizer: adamw({ learningRate: 5e-4 }),
@@ -40,6 +39,7 @@ export const trainingStep = {
       facts: { parameters: countParameters(denoiser.parameters) },
       run: async (units) => {
         for (let i = 0; i < units; i++) await steps.next()
+        await settle()
       },
       end: async () => {
         await steps.return()
@@ -47,10 +47,14 @@ export const trainingStep = {
       },
     }
   },
-}
+})
+
+export const trainingStep = { ...stepOf(64), name: 'training-step' }
+/** As much as a graphics card computes at once. */
+export const trainingStep512 = { ...stepOf(512), name: 'training-step-512' }
 
 /** Batches without end from a thousand pictures. */
-async function* data() {
+async function* data(batch) {
   const { size, inChannels } = denoiserTrunk
   const pixels = size * size * inChannels
   const count = 1024

@@ -1,7 +1,7 @@
 import { countParameters, createUNet, publishedModels } from '@guided-diffusion/models'
 import * as tf from '@tensorflow/tfjs-core'
-import { compiledCase } from './compiled-case.mjs'
 import { denoiserConfig, unetInPyTorch } from './networks.mjs'
+import { passCase } from './pass-case.mjs'
 import { exportedByPyTorch, stockTensorFlowJs } from './peers.mjs'
 import { quickWeights } from './weights.mjs'
 
@@ -17,7 +17,7 @@ function unetPass({ network: { kind, config }, labels, ...rest }) {
     engine: 'onnx',
     config: { unet: unetInPyTorch(config), network, images, t, labels },
     ...rest,
-    start: () => {
+    start: (engine) => {
       const unet = createUNet(config, quickWeights(network))
       const inputs = {
         x: tf.randomNormal([images, config.size, config.size, config.inChannels], 0, 1, 'float32', 1),
@@ -25,21 +25,29 @@ function unetPass({ network: { kind, config }, labels, ...rest }) {
         labels: tf.tensor1d(labels, 'int32'),
       }
       const facts = { parameters: countParameters(unet.parameters) }
-      return compiledCase(({ x, t, labels }) => ({ output: unet.forward(x, t, labels) }), inputs, unet, facts)
+      const fn = ({ x, t, labels }) => ({ output: unet.forward(x, t, labels) })
+      return passCase(engine, fn, inputs, unet, facts)
     },
   }
 }
 
 /** The published 64×64 denoiser. */
-export const admForward = unetPass({
-  name: 'adm64-forward',
-  what: 'one pass of the ADM 64×64 UNet, batch 1',
+const admPass = (images) => ({
+  what: `one pass of the ADM 64×64 UNet, batch ${images}`,
   network: publishedModels['64x64_diffusion'],
-  labels: [207],
+  labels: Array.from({ length: images }, () => 207),
   units: 3,
   rounds: 5,
+})
+
+export const admForward = unetPass({
+  ...admPass(1),
+  name: 'adm64-forward',
   peers: [exportedByPyTorch, stockTensorFlowJs('tensorflow'), stockTensorFlowJs('wasm', { once: true })],
 })
+
+/** As much as a graphics card computes at once. */
+export const admForward16 = unetPass({ ...admPass(16), name: 'adm64-forward-16' })
 
 /** The denoiser of `pretrained-fashion-mnist`. */
 export const fashionMnistForward = unetPass({

@@ -6,6 +6,7 @@ import { type BackendDriver, startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { wasm } from '@guided-diffusion/backends/wasm'
+import { webgpu } from '@guided-diffusion/backends/webgpu'
 import { findCases } from './cases.ts'
 import { compiled, eager } from './computing.ts'
 import { folderFiles } from './folder-files.ts'
@@ -23,6 +24,7 @@ const drivers: Readonly<Record<string, () => BackendDriver>> = {
   tensorflow,
   onnx: cpu,
   'onnx-webgpu': cpu,
+  webgpu,
   wasm,
   cpu,
 }

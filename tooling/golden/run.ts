@@ -13,16 +13,16 @@ import { parseArgs } from 'node:util'
 import type { Report } from './engine.ts'
 import { resultLine } from './result.ts'
 
-/** Those of `auto` and `all`, and one that must be named: where there is no graphics card it may be minutes slow. */
+/** Those of `auto` and `all`, and those that must be named: where software stands in for a graphics card they take minutes. */
 const automatic = ['tensorflow', 'onnx', 'wasm', 'cpu']
-const engines = [...automatic, 'onnx-webgpu']
+const engines = [...automatic, 'webgpu', 'onnx-webgpu']
 
 const usage = `usage: pnpm golden [FOLDER] [options]
 
 Compares what the packages compute with the golden vectors of a folder; without one, with those of the repository.
 
   --engine NAME    tensorflow, onnx, wasm, cpu, all of these, or auto: the first of them that starts (default: auto);
-                   onnx-webgpu
+                   webgpu and onnx-webgpu, which need a graphics card
   --only PATTERN   cases whose name matches this regular expression
   --times          print the seconds that each case took`
 

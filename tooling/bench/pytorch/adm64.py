@@ -9,7 +9,8 @@ def main(config):
     torch.manual_seed(0)
     kind = config['kind']
     facts = {}
-    t, y = torch.tensor([500]), torch.tensor([207])
+    images = config['images']
+    t, y = torch.full((images,), 500), torch.full((images,), 207)
     if kind == 'step':
         denoiser = UNet(**config['denoiser']).eval()
         facts['parameters'] = parameters(denoiser)
@@ -24,7 +25,7 @@ def main(config):
 
     def gradient(x):
         leaf = x.detach().requires_grad_(True)
-        return torch.autograd.grad(classifier(leaf, t).log_softmax(dim=-1)[0, 207], leaf)[0]
+        return torch.autograd.grad(classifier(leaf, t).log_softmax(dim=-1)[:, 207].sum(), leaf)[0]
 
     def step(x):
         cumprod, before = torch.tensor(0.4923), torch.tensor(1.0)
@@ -37,7 +38,7 @@ def main(config):
     work = {'gradient': gradient, 'step': step}[kind]
 
     def run(_):
-        assert torch.isfinite(work(torch.randn(1, 3, 64, 64))).all()
+        assert torch.isfinite(work(torch.randn(images, 3, 64, 64))).all()
 
     return facts, run
 

@@ -4,7 +4,7 @@
  * are few tiles, each sum is computed in parts by several workgroups, and the parts are added.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Convolving, chunk, convolutionCode, partSumCode, type Tile, threads } from './conv2d.wgsl.ts'
+import { type Convolving, convolutionCode, partSumCode, type Tile, threadsOf } from './conv2d.wgsl.ts'
 import { type Conv2DInfo, convolution, type Shape4D } from './conv2d-info.ts'
 import {
   precisionOf,
@@ -75,7 +75,7 @@ function multiply(
   const products = productsOf(of, info).map((product) => {
     const tile = tileFor(product.rows, product.columns)
     const tiles = Math.ceil(product.rows / tile.rows) * Math.ceil(product.columns / tile.columns)
-    return { ...product, tile, tiles, chunks: Math.max(1, Math.ceil(product.depth / chunk)) }
+    return { ...product, tile, tiles, chunks: Math.max(1, Math.ceil(product.depth / tile.chunk)) }
   })
   const tiles = products.reduce((sum, each) => sum + each.tiles, 0)
   const chunks = Math.max(...products.map((each) => each.chunks))
@@ -99,7 +99,7 @@ function multiply(
       shape: [parts * size],
       output: result,
       workgroups: tiles * parts,
-      threads,
+      threads: threadsOf(tile),
       integers: { rows, columns, parts, chunks: Math.ceil(chunks / parts), ...integers },
       code: convolutionCode(description),
     })
@@ -210,13 +210,13 @@ function alike(pixels: number, filter: number, stride: number, pad: number) {
 }
 
 const tiles = {
-  square: { rows: 64, columns: 64, rowsEach: 8, foursEach: 2 },
+  square: { rows: 64, columns: 64, rowsEach: 8, foursEach: 2, chunk: 16 },
   /** For few channels: images have one or three, and a network's output three or six. */
-  narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1 },
-  narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1 },
-  narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1 },
+  narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1, chunk: 16 },
+  narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1, chunk: 16 },
+  narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1, chunk: 16 },
   /** For few pixels. */
-  flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2 },
+  flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2, chunk: 16 },
 } as const satisfies Record<string, Tile>
 
 function tileFor(rows: number, columns: number): Tile {
@@ -230,6 +230,8 @@ const enoughWorkgroups = 256
 /** Of a part: with fewer, adding the parts would cost as much as they do. */
 const leastChunks = 8
 
+const sumThreads = 64
+
 const partsOf = (tiles: number, chunks: number) =>
   Math.max(1, Math.min(Math.floor(enoughWorkgroups / tiles), Math.floor(chunks / leastChunks)))
 
@@ -242,8 +244,8 @@ function sumParts(
     key: 'convolution, sum of parts',
     inputs: { parts: inOneRow(parts) },
     shape: [integers.size],
-    workgroups: Math.ceil(integers.size / threads),
-    threads,
+    workgroups: Math.ceil(integers.size / sumThreads),
+    threads: sumThreads,
     integers,
     code: partSumCode,
   })

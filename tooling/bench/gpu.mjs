@@ -1,0 +1,144 @@
+/**
+ * Times the engines that compute on a graphics card beside TensorFlow.js as it comes and PyTorch, all on the same card.
+ *
+ *   pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks]
+ *
+ * Kernels are convolutions, attention and GroupNorm, each beside the same without kernels of ours. Seconds are the fastest
+ * of the rounds. What does not run says why.
+ */
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { gpuEngines } from './engines.mjs'
+import { gpuCases } from './gpu-cases.mjs'
+import { measureKernels } from './gpu-kernels.mjs'
+import { requireSameNetworks } from './measure.mjs'
+import { startPeer } from './peer.mjs'
+
+const usage = `usage: pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks]
+
+${gpuCases.map(({ name, what }) => `  ${name.padEnd(26)} ${what}`).join('\n')}`
+
+/** A stock engine trains and differentiates too slowly or not at all; a pass is what it can do. */
+const stock = {
+  name: 'TensorFlow.js webgpu',
+  runs: ({ config }) => config.network !== undefined && config.labels !== undefined,
+  start: ({ config }) =>
+    startPeer(process.execPath, 'peers/tensorflow-js.mjs', { ...config, backend: 'webgpu' }),
+}
+
+const ours = Object.keys(gpuEngines).map((engine) => ({
+  name: engine,
+  runs: (bench) => bench.engine !== 'tensorflow' || engine === 'webgpu',
+  start: (bench) => startPeer(process.execPath, 'peers/ours.mjs', { case: bench.name, engine }),
+}))
+
+const pytorch = [
+  ['PyTorch, float32', { tf32: false }],
+  ['PyTorch as it comes, TF32', { tf32: true }],
+].map(([name, options]) => ({
+  name,
+  runs: () => true,
+  start: ({ script, config }, { python, threads }) =>
+    startPeer(python, `pytorch/${script}`, { ...config, threads, device: 'cuda', ...options }),
+}))
+
+async function timeSide(side, bench, { python, rounds, facts }) {
+  const peer = await side.start(bench, { python, threads: availableParallelism() })
+  if (peer.reason) {
+    await peer.end()
+    return { side: side.name, reason: peer.reason }
+  }
+  try {
+    if (facts) requireSameNetworks(bench.name, side.name, facts, peer.facts)
+    const { seconds: first } = await peer.run(1)
+    const seconds = []
+    for (let round = 0; round < (rounds ?? bench.rounds); round++)
+      seconds.push((await peer.run(bench.units)).seconds / bench.units)
+    return {
+      side: side.name,
+      engine: peer.facts.engine,
+      facts: peer.facts,
+      first,
+      seconds: Math.min(...seconds),
+    }
+  } catch (error) {
+    return { side: side.name, reason: error.message }
+  } finally {
+    await peer.end()
+  }
+}
+
+const time = (seconds) =>
+  seconds < 1 ? `${(seconds * 1000).toPrecision(3)} ms` : `${seconds.toPrecision(3)} s`
+
+async function measureNetworks(chosen, options) {
+  const results = []
+  for (const bench of chosen) {
+    console.log(`${bench.name}: ${bench.what}`)
+    let operations
+    let facts
+    const sides = []
+    for (const side of [stock, ...ours, ...pytorch].filter((each) => each.runs(bench))) {
+      const result = await timeSide(side, bench, { ...options, facts })
+      operations ??= result.facts?.figures?.operations
+      if (result.facts && side !== stock) {
+        const { parameters, classifierParameters } = result.facts
+        facts ??= { parameters, ...(classifierParameters ? { classifierParameters } : {}) }
+      }
+      sides.push(result)
+      const { seconds, first, reason } = result
+      if (reason) console.log(`  ${side.name.padEnd(28)} ${reason}`)
+      else {
+        const rate = operations ? `  ${(operations / seconds / 1e12).toFixed(2)} TFLOP/s` : ''
+        const many = `${(bench.amount / seconds).toFixed(1)} samples a second`
+        console.log(
+          `  ${side.name.padEnd(28)} ${time(seconds).padEnd(9)} ${many}${rate}, first ${time(first)}`,
+        )
+      }
+    }
+    results.push({ name: bench.name, what: bench.what, operations, sides })
+  }
+  return results
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      python: { type: 'string', default: process.env.PYTHON ?? 'python3' },
+      rounds: { type: 'string' },
+      kernels: { type: 'boolean', default: false },
+      networks: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const unknown = positionals.filter((name) => !gpuCases.some((bench) => bench.name === name))
+  if (values.help || unknown.length > 0) {
+    if (unknown.length > 0) console.error(`there is no case ${unknown.join(', ')}`)
+    console.log(usage)
+    process.exitCode = unknown.length > 0 ? 1 : 0
+    return
+  }
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+    throw new Error(`--rounds is ${values.rounds}, expected a positive integer`)
+  const both = !values.kernels && !values.networks
+  const chosen = positionals.length > 0 ? gpuCases.filter(({ name }) => positionals.includes(name)) : gpuCases
+  const kernels = values.kernels || both ? await measureKernels() : undefined
+  const networks =
+    values.networks || both ? await measureNetworks(chosen, { python: values.python, rounds }) : undefined
+  if (values.json) {
+    const path = resolve(process.env.INIT_CWD ?? '.', values.json)
+    await writeFile(path, `${JSON.stringify({ node: process.version, kernels, networks }, null, 2)}\n`)
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error([error.message, error.advice].filter(Boolean).join('\n'))
+  process.exitCode = 1
+}
