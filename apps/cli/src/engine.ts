@@ -9,6 +9,7 @@ import { cpu } from '@guided-diffusion/backends/cpu'
 import { tensorflow } from '@guided-diffusion/backends/tensorflow'
 import { tensorflowGpu } from '@guided-diffusion/backends/tensorflow-gpu'
 import { wasm } from '@guided-diffusion/backends/wasm'
+import { webgpu } from '@guided-diffusion/backends/webgpu'
 import {
   type CompiledSteps,
   type CompiledStepsOptions,
@@ -29,8 +30,8 @@ const automatic: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow
 
 const onnxWebGpu = onnx({ provider: 'webgpu' })
 
-/** All engines: those of `auto`, and one that must be asked for, since a driver for Vulkan may be software. */
-export const engines: readonly BackendDriver[] = [...automatic, onnxWebGpu]
+/** All engines: those of `auto`, and those that must be asked for, since a driver for Vulkan may be software. */
+export const engines: readonly BackendDriver[] = [...automatic, webgpu(), onnxWebGpu]
 
 export type Precision = 'float32' | 'float16'
 
