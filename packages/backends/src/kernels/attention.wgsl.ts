@@ -7,15 +7,14 @@
  * 3. a thread adds the rows of the tile, times their weights, to its part of its team's results.
  *
  * Summands and weights go from one thread to another through the workgroup's memory. Scores of `bundle` neighbouring rows
- * of the tile lie in one vector.
+ * of the tile lie in one vector. Variables that are declared in loops get their zeros explicitly: SwiftShader lets them keep
+ * what they had in the round before.
  */
 import { rowsOfGroup, type Team } from './attention-team.ts'
 import type { Precision } from './webgpu-backend.ts'
 
 /** What every device lends a workgroup. */
 const workgroupBytes = 16384
-/** Most rows of a tile. */
-const largestTile = 16
 
 export type AttentionProgram = keyof typeof codes
 
@@ -72,9 +71,10 @@ function layoutOf(program: AttentionProgram, { width, precision, team }: Heads):
     (program === 'keys' ? 8 : 0)
   // `ended`
   const bytes = workgroupBytes - (program === 'rows' ? 16 * team.threads * team.rows : 0)
-  const tile = Math.min(largestTile, Math.floor(bytes / bytesOfRow))
+  const tile = Math.min(team.tile, Math.floor(bytes / bytesOfRow))
+  if (tile < 1) throw new RangeError(`Heads of ${width} channels are too wide for a workgroup's memory.`)
   const bundle = tile >= 4 ? 4 : tile >= 2 ? 2 : 1
-  const bundles = Math.max(1, Math.floor(tile / bundle))
+  const bundles = Math.floor(tile / bundle)
   return { ...team, fours: inFours({ width }), vectors, own, bundle, bundles, scores, weights }
 }
 
@@ -95,7 +95,7 @@ function commonCode({ width, order, precision }: Heads, layout: Layout): string 
 const width = ${width};
 const lanes = ${lanes};
 const vectors = ${vectors};
-// with zeros behind the last, so that each lane has as many
+// zeros follow the last, so that each lane has as many
 const padded = ${own * lanes};
 const teams = ${threads / lanes};
 const tile = ${bundle * bundles};
