@@ -7,8 +7,8 @@
  * 3. a thread adds the rows of the tile, times their weights, to its part of its team's results.
  *
  * Summands and weights go from one thread to another through the workgroup's memory. Scores of `bundle` neighbouring rows
- * of the tile lie in one vector. Variables that are declared in loops get their zeros explicitly: SwiftShader lets them keep
- * what they had in the round before.
+ * of the tile lie in one vector. Variables that are declared in loops get their zeros explicitly: without that they
+ * kept what they had in the round before, by Dawn on SwiftShader.
  */
 import { rowsOfGroup, type Team } from './attention-team.ts'
 import type { Precision } from './webgpu-backend.ts'
