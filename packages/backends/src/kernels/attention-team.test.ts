@@ -67,21 +67,20 @@ function declaredBytes(code: string): number {
   const numbers = Object.fromEntries(
     [...code.matchAll(/^const (\w+) = (\d+);$/gm)].map(([, name, value]) => [name, Number(value)]),
   )
-  const bytes = { f16: 2, f32: 4 }
   const sizeOf = (type: string): number => {
     const alias = code.match(new RegExp(`^alias ${type} = (.+);$`, 'm'))?.[1]
     if (alias) return sizeOf(alias)
-    const [, count = '1', number] = type.match(/^(?:vec(\d)<)?(f16|f32)>?$/) as RegExpMatchArray
-    // three numbers lie as far apart as four
-    return (count === '3' ? 4 : Number(count)) * bytes[number as keyof typeof bytes]
-  }
-  return [...code.matchAll(/^var<workgroup> \w+ : array<(.+), ([^,]+)>;$/gm)].reduce(
-    (sum, [, type, count]) => {
-      const product = (count as string)
+    const [, element, count] = type.match(/^array<(.+), ([^,]+)>$/) ?? []
+    if (element && count)
+      return count
         .split(' * ')
-        .reduce((value, factor) => value * (numbers[factor] ?? Number(factor)), 1)
-      return sum + sizeOf(type as string) * product
-    },
+        .reduce((size, factor) => size * (numbers[factor] ?? Number(factor)), sizeOf(element))
+    // three numbers lie as far apart as four
+    const [, vector = '1', bits] = type.match(/^(?:vec(\d)<)?f(16|32)>?$/) as RegExpMatchArray
+    return ((vector === '3' ? 4 : Number(vector)) * Number(bits)) / 8
+  }
+  return [...code.matchAll(/^var<workgroup> \w+ : (.+);$/gm)].reduce(
+    (sum, [, type]) => sum + sizeOf(type as string),
     0,
   )
 }
