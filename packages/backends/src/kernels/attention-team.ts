@@ -11,6 +11,8 @@ export interface Team {
   readonly rows: number
   /** Threads of a workgroup: a multiple of `lanes`. */
   readonly threads: number
+  /** Most rows of a tile: fewer where the workgroup's memory does not hold as many. */
+  readonly tile: number
 }
 
 /** Rows of a workgroup. */
@@ -19,5 +21,5 @@ export const rowsOfGroup = ({ lanes, rows, threads }: Team) => (threads / lanes)
 /** The team for heads of a width, where there are `count` rows in all: batch × heads × length. */
 export function teamFor(width: number, _count: number): Team {
   const lanes = width < 16 ? 1 : width < 32 ? 2 : width <= 64 ? 4 : 8
-  return { lanes, rows: 1, threads: 64 }
+  return { lanes, rows: 1, threads: 64, tile: 16 }
 }

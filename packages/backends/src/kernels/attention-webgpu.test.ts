@@ -8,6 +8,8 @@ import { largestError, numbersOn } from '../on-each-backend.fixture.ts'
 import { startBackend } from '../start-backend.ts'
 import { webgpu } from '../webgpu.ts'
 import { attend, attentions, inputs, title } from './attention.fixture.ts'
+import { attention } from './attention-webgpu.ts'
+import type { WebGpuBackend } from './webgpu-backend.ts'
 
 const noSoftware = useSoftwareGpu()
 await registerGradients()
@@ -38,8 +40,22 @@ describe.skipIf(!half.available)(suite, () => {
     expect(error).toBeGreaterThan(1e-5)
   })
 
+  test('forward: teams of 8 threads with two rows', async () => {
+    const each = { batch: 1, length: 21, heads: 2, width: 64, size: 1, order: 'new' } as const
+    await startBackend([cpu()])
+    await startBackend([webgpu({ precision: 'float16' })])
+    const [y] = (await numbersOn('webgpu', () => {
+      const backend = tf.backend() as unknown as WebGpuBackend
+      const team = { lanes: 8, rows: 2, threads: 64, tile: 8 }
+      return tf.engine().makeTensorFromTensorInfo(attention(backend, inputs(each), each, team))
+    })) as [Float32Array]
+    const [expected] = (await numbersOn('cpu', () => attend(inputs(each).qkv, each))) as [Float32Array]
+    expect(relativeError(y, expected)).toBeLessThan(5e-4)
+    expect(relativeError(y, expected)).toBeGreaterThan(1e-5)
+  })
+
   test('gradients stay float32', async () => {
-    const each = { batch: 1, length: 40, heads: 2, width: 20, size: 1, order: 'legacy' } as const
+    const each = { batch: 1, length: 40, heads: 2, width: 8, size: 1, order: 'legacy' } as const
     const { heads, order } = each
     await startBackend([cpu()])
     await startBackend([webgpu({ precision: 'float16' })])

@@ -12,20 +12,20 @@ export interface Attention {
   readonly size: number
 }
 
-const regular: Attention[] = (['legacy', 'new'] as const).flatMap((order) =>
-  [
-    { batch: 2, length: 16, heads: 2, width: 32, size: 1 },
-    { batch: 1, length: 1, heads: 1, width: 1, size: 1 },
-    { batch: 3, length: 5, heads: 3, width: 7, size: 1 },
-    { batch: 1, length: 17, heads: 4, width: 16, size: 30 },
-    { batch: 1, length: 49, heads: 3, width: 33, size: 1 },
-    { batch: 2, length: 101, heads: 1, width: 64, size: 2 },
-    { batch: 1, length: 200, heads: 2, width: 20, size: 1 },
-  ].map((each) => ({ ...each, order })),
-)
+const regular: Attention[] = [
+  { order: 'legacy', batch: 2, length: 16, heads: 2, width: 32, size: 1 },
+  { order: 'new', batch: 1, length: 1, heads: 1, width: 1, size: 1 },
+  { order: 'legacy', batch: 3, length: 5, heads: 3, width: 7, size: 1 },
+  { order: 'new', batch: 1, length: 17, heads: 4, width: 16, size: 30 },
+  { order: 'legacy', batch: 1, length: 49, heads: 3, width: 33, size: 1 },
+  { order: 'new', batch: 2, length: 101, heads: 1, width: 64, size: 2 },
+  { order: 'legacy', batch: 1, length: 200, heads: 2, width: 20, size: 1 },
+  { order: 'new', batch: 1, length: 200, heads: 2, width: 20, size: 1 },
+  { order: 'new', batch: 3, length: 5, heads: 3, width: 7, size: 1 },
+]
 
 /** Shapes without a pattern, the same in every run. */
-const random = Array.from({ length: 8 }, (_, i): Attention => {
+const random = Array.from({ length: 4 }, (_, i): Attention => {
   const draws = scattered([5], 77 + i)
   const upTo = (draw: number, most: number) => 1 + Math.floor(((draws[draw] as number) + 1) * 0.5 * most)
   return {

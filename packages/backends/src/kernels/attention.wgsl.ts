@@ -7,15 +7,14 @@
  * 3. a thread adds the rows of the tile, times their weights, to its part of its team's results.
  *
  * Summands and weights go from one thread to another through the workgroup's memory. Scores of `bundle` neighbouring rows
- * of the tile lie in one vector.
+ * of the tile lie in one vector. Variables that are declared in loops get their zeros explicitly: without that they
+ * kept what they had in the round before, by Dawn on SwiftShader.
  */
 import { rowsOfGroup, type Team } from './attention-team.ts'
 import type { Precision } from './webgpu-backend.ts'
 
 /** What every device lends a workgroup. */
 const workgroupBytes = 16384
-/** Most rows of a tile. */
-const largestTile = 16
 
 export type AttentionProgram = keyof typeof codes
 
@@ -72,9 +71,10 @@ function layoutOf(program: AttentionProgram, { width, precision, team }: Heads):
     (program === 'keys' ? 8 : 0)
   // `ended`
   const bytes = workgroupBytes - (program === 'rows' ? 16 * team.threads * team.rows : 0)
-  const tile = Math.min(largestTile, Math.floor(bytes / bytesOfRow))
+  const tile = Math.min(team.tile, Math.floor(bytes / bytesOfRow))
+  if (tile < 1) throw new RangeError(`Heads of ${width} channels are too wide for a workgroup's memory.`)
   const bundle = tile >= 4 ? 4 : tile >= 2 ? 2 : 1
-  const bundles = Math.max(1, Math.floor(tile / bundle))
+  const bundles = Math.floor(tile / bundle)
   return { ...team, fours: inFours({ width }), vectors, own, bundle, bundles, scores, weights }
 }
 
@@ -95,8 +95,9 @@ function commonCode({ width, order, precision }: Heads, layout: Layout): string 
 const width = ${width};
 const lanes = ${lanes};
 const vectors = ${vectors};
-// with zeros behind the last, so that each lane has as many
-const padded = ${own * lanes};
+// zeros follow the last, so that each lane has as many
+const own = ${own};
+const padded = own * lanes;
 const teams = ${threads / lanes};
 const tile = ${bundle * bundles};
 const bundles = ${bundles};
@@ -111,10 +112,19 @@ alias OfEachRow = array<f32, ${rows}>;
 alias Bundle = ${vector('f32')};
 alias Indices = ${vector('i32')};
 
-var<workgroup> first : array<Four, tile * padded>;
-var<workgroup> second : array<Four, tile * padded>;
-${each(scores, (i) => `var<workgroup> summands${i} : array<Bundle, ${bundles * rows * threads}>;\n`)}\
-${each(weights, (i) => `var<workgroup> weights${i} : array<Bundle, ${bundles * rows} * teams>;\n`)}
+// rows by bundle and place in it, four numbers by their turn and lane
+alias Tile = array<array<array<array<Four, lanes>, own>, ${bundle}>, bundles>;
+// by bundle and by the team's row
+alias OfThreads = array<array<array<Bundle, ${threads}>, ${rows}>, bundles>;
+alias OfTeams = array<array<array<Bundle, teams>, ${rows}>, bundles>;
+
+/*
+ * Places that are constant, or a loop's, need no check in the innermost code: so all arrays have an axis for each.
+ */
+var<workgroup> first : Tile;
+var<workgroup> second : Tile;
+${each(scores, (i) => `var<workgroup> summands${i} : OfThreads;\n`)}\
+${each(weights, (i) => `var<workgroup> weights${i} : OfTeams;\n`)}
 struct Place { sample : i32, head : i32, t : i32, real : bool, lane : i32, team : i32 };
 
 /*
@@ -244,12 +254,13 @@ interface Steps {
 
 /** Goes over the rows of a sample's head. */
 function overTiles(layout: Layout, { tile, also, factors, weigh, use }: Steps): string {
-  const { threads, rows } = layout
+  const { threads, rows, bundle } = layout
   return `
   for (var start = 0; start < uniforms.qkvShape[1]; start += tile) {
     workgroupBarrier();
     for (var at = i32(localIndex); at < tile * padded; at += ${threads}) {
-      let t = start + at / padded;
+      let row = at / padded;
+      let t = start + row;
       let i = at % padded;
       var one = vec4<f32>(0.0);
       var other = vec4<f32>(0.0);
@@ -257,8 +268,8 @@ function overTiles(layout: Layout, { tile, also, factors, weigh, use }: Steps): 
         one = ${tile[0]};
         other = ${tile[1]};
       }
-      first[at] = Four(one);
-      second[at] = Four(other);
+      first[row / ${bundle}][row % ${bundle}][i / lanes][i % lanes] = Four(one);
+      second[row / ${bundle}][row % ${bundle}][i / lanes][i % lanes] = Four(other);
     }
     ${also ?? ''}
     workgroupBarrier();
@@ -284,54 +295,55 @@ const component = ({ bundle }: Layout, name: string, i: number) =>
 
 /** What a thread has of the scores of its team's rows with a bundle of rows of the tile. */
 const multiply = (layout: Layout, name: string, score: number) => {
-  const { rows, own, bundle, lanes, threads } = layout
+  const { rows, own, bundle } = layout
   return `
       {${each(rows, (row) => `\n        var sum${row} = Bundle(0.0);`)}
-        let base = b * ${bundle} * padded + place.lane;${each(
-          bundle * own,
-          (j) => `
+${each(
+  bundle * own,
+  (j) => `
         {
-          let four = ${tiles[score]}[base + ${Math.floor(j / own) * own * lanes + (j % own) * lanes}];${each(
+          let four = ${tiles[score]}[b][${Math.floor(j / own)}][${j % own}][place.lane];${each(
             rows,
             (row) => `
           ${component(layout, `sum${row}`, Math.floor(j / own))} += f32(dot(${name}[${row * own + (j % own)}], four));`,
           )}
         }`,
-        )}${each(
-          rows,
-          (row) => `
-        summands${score}[(b * ${rows} + ${row}) * ${threads} + i32(localIndex)] = sum${row};`,
-        )}
+)}${each(
+  rows,
+  (row) => `
+        summands${score}[b][${row}][localIndex] = sum${row};`,
+)}
       }`
 }
 
 /** The scores of one of a team's rows. Lanes begin at different summands, which lie in different banks of the memory. */
-const addUp = ({ rows, lanes, threads }: Layout, row: number, score: number) => `
-        let from${score} = (b * ${rows} + ${row}) * ${threads} + place.team * lanes;
-        let score${score} = ${Array.from({ length: lanes }, (_, j) => `summands${score}[from${score} + (place.lane + ${j}) % lanes]`).join(' + ')};`
+const addUp = ({ lanes }: Layout, row: number, score: number) => {
+  const summand = (j: number) =>
+    `summands${score}[b][${row}][place.team * lanes + ((place.lane + ${j}) & (lanes - 1))]`
+  return `
+        let score${score} = ${Array.from({ length: lanes }, (_, j) => summand(j)).join(' + ')};`
+}
 
 /** Adds rows of the tile to results, by their weights: `[results, tile, weights]`. */
 const accumulate = (layout: Layout, sums: readonly (readonly [string, 0 | 1, string])[]) => {
-  const { rows, own, bundle, lanes } = layout
+  const { rows, own, bundle } = layout
   return each(sums.length, (k) => {
     const [name, tile, weight] = sums[k] as (typeof sums)[number]
-    return `
-        let from${k} = b * ${bundle} * padded + place.lane;${each(
-          bundle * own,
-          (j) => `
+    return `${each(
+      bundle * own,
+      (j) => `
         {
-          let four = vec4<f32>(${tiles[tile]}[from${k} + ${Math.floor(j / own) * own * lanes + (j % own) * lanes}]);${each(
+          let four = vec4<f32>(${tiles[tile]}[b][${Math.floor(j / own)}][${j % own}][place.lane]);${each(
             rows,
             (row) => `
           ${name}[${row * own + (j % own)}] += ${component(layout, `${weight}${row}`, Math.floor(j / own))} * four;`,
           )}
         }`,
-        )}`
+    )}`
   })
 }
 
-const bundleOf = ({ rows }: Layout, weights: number, row: number) =>
-  `weights${weights}[(b * ${rows} + ${row}) * teams + place.team]`
+const bundleOf = (weights: number, row: number) => `weights${weights}[b][${row}][place.team]`
 
 const keysAndValues = [
   'qkvVector(addressOf(place.sample, place.head, t, 1), i)',
@@ -378,13 +390,13 @@ fn main(index : i32) {
   ${overTiles(layout, {
     tile: keysAndValues,
     factors: ['q'],
-    weigh: (row) => `${bundleOf(layout, 0, row)} = masked(score0, start + b * ${layout.bundle});`,
+    weigh: (row) => `${bundleOf(0, row)} = masked(score0, start + b * ${layout.bundle});`,
     use: `${each(
       layout.rows,
       (row) => `
     {
       var higher = top[${row}];
-      for (var b = 0; b < bundles; b++) { higher = max(higher, largestOf(${bundleOf(layout, 0, row)})); }
+      for (var b = 0; b < bundles; b++) { higher = max(higher, largestOf(${bundleOf(0, row)})); }
       let kept = exp(top[${row}] - higher);
       top[${row}] = higher;
       sum[${row}] *= kept;${each(layout.own, (i) => `\n      y[${row * layout.own + i}] *= kept;`)}
@@ -393,7 +405,7 @@ fn main(index : i32) {
     for (var b = 0; b < bundles; b++) {${each(
       layout.rows,
       (row) => `
-        let weight${row} = exp(${bundleOf(layout, 0, row)} - top[${row}]);
+        let weight${row} = exp(${bundleOf(0, row)} - top[${row}]);
         sum[${row}] += sumOf(weight${row});`,
     )}${accumulate(layout, [['y', 1, 'weight']])}
     }`,
@@ -454,12 +466,12 @@ fn main(index : i32) {
     factors: ['q', 'incoming'],
     weigh: (row) => `
         let weight = exp(masked(score0, start + b * ${layout.bundle}) - logSum[${row}]);
-        ${bundleOf(layout, 0, row)} = weight * (score1 - mean[${row}]);`,
+        ${bundleOf(0, row)} = weight * (score1 - mean[${row}]);`,
     use: `
     for (var b = 0; b < bundles; b++) {${each(
       layout.rows,
       (row) => `
-        let slope${row} = ${bundleOf(layout, 0, row)};`,
+        let slope${row} = ${bundleOf(0, row)};`,
     )}${accumulate(layout, [['dq', 0, 'slope']])}
     }`,
   })}
@@ -486,14 +498,14 @@ fn main(index : i32) {
         let logSum = Bundle(${each(layout.bundle, (i) => `known[b * ${layout.bundle} + ${i}].x, `)});
         let mean = Bundle(${each(layout.bundle, (i) => `known[b * ${layout.bundle} + ${i}].y, `)});
         let weight = exp(masked(score0, start + b * ${layout.bundle}) - logSum);
-        ${bundleOf(layout, 0, row)} = weight * (score1 - mean);
-        ${bundleOf(layout, 1, row)} = weight;`,
+        ${bundleOf(0, row)} = weight * (score1 - mean);
+        ${bundleOf(1, row)} = weight;`,
     use: `
     for (var b = 0; b < bundles; b++) {${each(
       layout.rows,
       (row) => `
-        let slope${row} = ${bundleOf(layout, 0, row)};
-        let weight${row} = ${bundleOf(layout, 1, row)};`,
+        let slope${row} = ${bundleOf(0, row)};
+        let weight${row} = ${bundleOf(1, row)};`,
     )}${accumulate(layout, [
       ['dk', 0, 'slope'],
       ['dv', 1, 'weight'],
