@@ -13,10 +13,10 @@ import { halfArithmetic } from './half-arithmetic.ts'
 import type { Download } from './held-array.ts'
 import { machineIdentity } from './machine-identity.ts'
 import { placeConstants } from './model-files.ts'
-import { narrowSplits } from './narrow-splits.ts'
 import { onnxModel } from './onnx-file.ts'
-import { heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import { heldOutputs, runtimeSession } from './runtime-session.ts'
 import type { GraphRuntime, SessionArray } from './session.ts'
+import { webgpuGraph } from './webgpu-graph.ts'
 
 export type { GraphCacheOptions } from './graph-cache.ts'
 export { type OnnxProvider, onnxProviders } from './onnx-providers.ts'
@@ -65,7 +65,7 @@ export async function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): Pro
     description: `ONNX Runtime ${library.env.versions.common}, ${provider === 'cpu' ? `${threads} threads` : provider}${numbers}`,
     open: async (graph, { hold = [] } = {}) => {
       const computed = precision === 'float16' ? halfArithmetic(graph) : graph
-      const fitting = provider === 'webgpu' ? narrowSplits(computed, outputsOnWebGpu) : computed
+      const fitting = provider === 'webgpu' ? webgpuGraph(computed) : computed
       const opening = { ...options, provider, threads, hold: provider === 'webgpu' ? hold : [] }
       return runtimeSession(library.Tensor, await openGraph(library, fitting, opening), graph, download)
     },

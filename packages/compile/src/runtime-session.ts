@@ -54,6 +54,3 @@ export const heldOutputs = (names: readonly string[]) =>
 
 /** The library has the same names; its types join each with an array of its own, and here they come as variables. */
 const tensorType = (type: ElementType) => type as 'float32'
-
-/** Outputs that one program of WebGPU can have: ten buffers in all, of which two are not outputs. */
-export const outputsOnWebGpu = 8

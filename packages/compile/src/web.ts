@@ -4,10 +4,10 @@ import { RuntimeUnavailableError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { halfArithmetic } from './half-arithmetic.ts'
 import type { Download } from './held-array.ts'
-import { narrowSplits } from './narrow-splits.ts'
 import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
-import { heldOutputs, outputsOnWebGpu, runtimeSession } from './runtime-session.ts'
+import { heldOutputs, runtimeSession } from './runtime-session.ts'
 import type { GraphRuntime, SessionArray } from './session.ts'
+import { webgpuGraph } from './webgpu-graph.ts'
 
 export interface OnnxRuntimeWebOptions {
   /** What computes. @default 'wasm' */
@@ -56,7 +56,7 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
       const computed = precision === 'float16' ? halfArithmetic(graph) : graph
       if (provider === 'wasm')
         return runtimeSession(library.Tensor, await createSession(library, computed, provider), graph)
-      const session = await createSession(library, narrowSplits(computed, outputsOnWebGpu), provider, hold)
+      const session = await createSession(library, webgpuGraph(computed), provider, hold)
       return runtimeSession(library.Tensor, session, graph, download)
     },
   }

@@ -161,17 +161,16 @@ const pad: Kernel = (graph, inputs, attrs) => {
   const axes = paddings.flatMap(([before, after], axis) => (before || after ? [axis] : []))
   if (axes.length === 0) return viewIn(inputs)
   const { view, places } = withAxes(graph, viewIn(inputs), axes)
-  const pads = axes.map((axis) => paddings[axis] as [number, number])
-  const shape = [...view.value.shape]
-  for (const [i, place] of places.entries()) {
-    const [before, after] = pads[i] as [number, number]
-    shape[place] = (shape[place] as number) + before + after
-  }
-  const amounts = [...pads.map(([before]) => before), ...pads.map(([, after]) => after)]
-  const fill = graph.floats(constantValue)
-  const value = graph.node('Pad', [view.value, graph.integers(amounts), fill, graph.integers(places)], {
-    shape,
-  })
+  // for each place, though the operator would take some: ONNX Runtime forgets which where it turns the layout (1.30)
+  const before = view.value.shape.map(() => 0)
+  const after = [...before]
+  for (const [i, place] of places.entries())
+    [before[place], after[place]] = paddings[axes[i] as number] as [number, number]
+  const shape = view.value.shape.map(
+    (length, place) => (before[place] as number) + length + (after[place] as number),
+  )
+  const amounts = graph.integers([...before, ...after])
+  const value = graph.node('Pad', [view.value, amounts, graph.floats(constantValue)], { shape })
   return resized(view, value, axes, places)
 }
 
