@@ -13,12 +13,18 @@ export async function findGpu(): Promise<GPU> {
   )
   // TensorFlow.js looks for WebGPU where browsers have it
   Object.assign(globalThis, dawn.globals)
-  const gpu = dawn.create([])
+  const gpu = dawn.create(features)
   const property = (value: unknown) => ({ value, configurable: true, enumerable: true, writable: true })
   if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', property(gpu))
   else Object.defineProperty(globalThis, 'navigator', property({ gpu, userAgent: 'Node.js' }))
   return gpu
 }
+
+/**
+ * Dawn keeps float16 from NVIDIA's cards under Vulkan unless told otherwise, since a few of its conformance tests fail there.
+ * Ours pass, and nothing uses it without `precision: 'float16'`.
+ */
+const features = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
 
 /** What to do where WebGPU finds nothing to compute on. */
 export const noAdapterAdvice =

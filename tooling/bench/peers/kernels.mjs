@@ -16,22 +16,27 @@ await registerGradients()
 const noise = (shape) => tf.randomNormal(shape, 0, 1, 'float32', 1)
 const run = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, attributes)
 
-const convolutions = process.env.SMALL ? [[1, 8, 32, 32, 3], [1, 8, 32, 32, 3, 2]] : [
-  [10, 28, 32, 32, 3],
-  [100, 28, 32, 32, 3],
-  [100, 14, 64, 64, 3],
-  [100, 7, 96, 96, 3],
-  [1, 64, 192, 192, 3],
-  [1, 32, 384, 384, 3],
-  [1, 16, 576, 576, 3],
-  [1, 8, 768, 768, 3],
-  [1, 32, 384, 1152, 1],
-  [1, 64, 3, 192, 3],
-  [1, 64, 192, 6, 3],
-  [16, 64, 192, 192, 3],
-  [16, 32, 384, 384, 3],
-  [16, 64, 192, 192, 3, 2],
-]
+const convolutions = process.env.SMALL
+  ? [
+      [1, 8, 32, 32, 3],
+      [1, 8, 32, 32, 3, 2],
+    ]
+  : [
+      [10, 28, 32, 32, 3],
+      [100, 28, 32, 32, 3],
+      [100, 14, 64, 64, 3],
+      [100, 7, 96, 96, 3],
+      [1, 64, 192, 192, 3],
+      [1, 32, 384, 384, 3],
+      [1, 16, 576, 576, 3],
+      [1, 8, 768, 768, 3],
+      [1, 32, 384, 1152, 1],
+      [1, 64, 3, 192, 3],
+      [1, 64, 192, 6, 3],
+      [16, 64, 192, 192, 3],
+      [16, 32, 384, 384, 3],
+      [16, 64, 192, 192, 3, 2],
+    ]
 
 function* convolutionKernels() {
   for (const [batch, size, channels, out, taps, strides = 1] of convolutions) {
@@ -53,14 +58,16 @@ function* convolutionKernels() {
   }
 }
 
-const attentions = process.env.SMALL ? [[1, 16, 2, 32]] : [
-  [10, 196, 2, 32],
-  [100, 196, 2, 32],
-  [1, 1024, 6, 64],
-  [1, 256, 9, 64],
-  [1, 64, 12, 64],
-  [16, 1024, 6, 64],
-]
+const attentions = process.env.SMALL
+  ? [[1, 16, 2, 32]]
+  : [
+      [10, 196, 2, 32],
+      [100, 196, 2, 32],
+      [1, 1024, 6, 64],
+      [1, 256, 9, 64],
+      [1, 64, 12, 64],
+      [16, 1024, 6, 64],
+    ]
 
 /** Composed of plain operations. */
 function attend(qkv, heads) {
@@ -90,13 +97,15 @@ function* attentionKernels() {
   }
 }
 
-const norms = process.env.SMALL ? [[1, 8, 32]] : [
-  [10, 28, 32],
-  [100, 28, 32],
-  [1, 64, 192],
-  [1, 8, 768],
-  [16, 64, 192],
-]
+const norms = process.env.SMALL
+  ? [[1, 8, 32]]
+  : [
+      [10, 28, 32],
+      [100, 28, 32],
+      [1, 64, 192],
+      [1, 8, 768],
+      [16, 64, 192],
+    ]
 
 /** Composed of plain operations. */
 function normalize(x, scale, shift, groups) {

@@ -264,7 +264,8 @@ function mainCode({ of, tile, precision }: Convolution): string {
   const passes = Math.ceil(leftBlocks / threads)
   const rightPasses = Math.ceil(rightBlocks / threads)
   const sums = precision === 'float16' ? 'halves' : 'sums'
-  const guard = (count: number, code: string) => (count % threads === 0 ? code : `if (block < ${count}) { ${code} }`)
+  const guard = (count: number, code: string) =>
+    count % threads === 0 ? code : `if (block < ${count}) { ${code} }`
   const load = `
     for (var i = 0; i < ${passes}; i++) {
       let block = local + i * ${threads};
@@ -289,14 +290,20 @@ function mainCode({ of, tile, precision }: Convolution): string {
     for (var i = 0; i < ${passes}; i++) {
       let block = local + i * ${threads};
       let at = (block / ${perChunk}) * ${4 * leftRow} + block % ${perChunk};
-      ${guard(leftBlocks, `let left = leftBlock(blocks[i], k + 4 * (block % ${perChunk}));
-      for (var r = 0; r < 4; r++) { leftTile[at + ${leftRow} * r] = Four(left[r]); }`)}
+      ${guard(
+        leftBlocks,
+        `let left = leftBlock(blocks[i], k + 4 * (block % ${perChunk}));
+      for (var r = 0; r < 4; r++) { leftTile[at + ${leftRow} * r] = Four(left[r]); }`,
+      )}
     }
     for (var i = 0; i < ${rightPasses}; i++) {
       let block = local + i * ${threads};
       let at = 4 * (${row}) * ${perRow} + ${column};
-      ${guard(rightBlocks, `let right = rightBlock(k + 4 * (${row}), firstColumn + 4 * (${column}));
-      for (var r = 0; r < 4; r++) { rightTile[at + ${perRow} * r] = Four(right[r]); }`)}
+      ${guard(
+        rightBlocks,
+        `let right = rightBlock(k + 4 * (${row}), firstColumn + 4 * (${column}));
+      for (var r = 0; r < 4; r++) { rightTile[at + ${perRow} * r] = Four(right[r]); }`,
+      )}
     }`
   return `
 fn main(index : i32) {
