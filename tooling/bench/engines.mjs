@@ -21,9 +21,9 @@ const card = { provider: 'webgpu' }
 /** Those on graphics cards are compared by `gpu.mjs`. */
 export const gpuEngines = {
   webgpu: () => eager(webgpu()),
-  'webgpu, float16': () => eager(webgpu(half)),
+  'webgpu float16': () => eager(webgpu(half)),
   'onnx-webgpu': () => graphs(card),
-  'onnx-webgpu, float16': () => graphs({ ...card, ...half }),
+  'onnx-webgpu float16': () => graphs({ ...card, ...half }),
 }
 
 const engines = { tensorflow: () => eager(tensorflow()), onnx: () => graphs({}), ...gpuEngines }

@@ -1,7 +1,7 @@
 /**
  * Times the engines that compute on a graphics card beside TensorFlow.js as it comes and PyTorch, all on the same card.
  *
- *   pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks]
+ *   pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks] [--sides LIST]
  *
  * Kernels are convolutions, attention and GroupNorm, each beside the same without kernels of ours. Seconds are the fastest
  * of the rounds. What does not run says why.
@@ -16,13 +16,13 @@ import { measureKernels } from './gpu-kernels.mjs'
 import { requireSameNetworks } from './measure.mjs'
 import { startPeer } from './peer.mjs'
 
-const usage = `usage: pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks]
+const usage = `usage: pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks] [--sides LIST]
 
 ${gpuCases.map(({ name, what }) => `  ${name.padEnd(26)} ${what}`).join('\n')}`
 
 /** A stock engine trains and differentiates too slowly or not at all; a pass is what it can do. */
 const stock = {
-  name: 'TensorFlow.js webgpu',
+  name: 'TensorFlow.js',
   runs: ({ config }) => config.network !== undefined && config.labels !== undefined,
   start: ({ config }) =>
     startPeer(process.execPath, 'peers/tensorflow-js.mjs', { ...config, backend: 'webgpu' }),
@@ -35,14 +35,26 @@ const ours = Object.keys(gpuEngines).map((engine) => ({
 }))
 
 const pytorch = [
-  ['PyTorch, float32', { tf32: false }],
-  ['PyTorch as it comes, TF32', { tf32: true }],
+  ['PyTorch float32', { tf32: false }],
+  ['PyTorch TF32', { tf32: true }],
 ].map(([name, options]) => ({
   name,
   runs: () => true,
   start: ({ script, config }, { python, threads }) =>
     startPeer(python, `pytorch/${script}`, { ...config, threads, device: 'cuda', ...options }),
 }))
+
+const allSides = [stock, ...ours, ...pytorch]
+
+/** Those of a list of names. */
+function sidesOf(list) {
+  if (list === undefined) return allSides
+  const names = list.split(',').map((name) => name.trim())
+  const wrong = names.find((each) => !allSides.some(({ name }) => name === each))
+  if (wrong !== undefined)
+    throw new Error(`--sides has ${wrong}, expected some of ${allSides.map(({ name }) => name).join(', ')}`)
+  return allSides.filter(({ name }) => names.includes(name))
+}
 
 async function timeSide(side, bench, { python, rounds, facts }) {
   const peer = await side.start(bench, { python, threads: availableParallelism() })
@@ -80,7 +92,7 @@ async function measureNetworks(chosen, options) {
     let operations
     let facts
     const sides = []
-    for (const side of [stock, ...ours, ...pytorch].filter((each) => each.runs(bench))) {
+    for (const side of options.sides.filter((each) => each.runs(bench))) {
       const result = await timeSide(side, bench, { ...options, facts })
       operations ??= result.facts?.figures?.operations
       if (result.facts && side !== stock) {
@@ -112,6 +124,7 @@ async function main() {
       rounds: { type: 'string' },
       kernels: { type: 'boolean', default: false },
       networks: { type: 'boolean', default: false },
+      sides: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -127,9 +140,12 @@ async function main() {
     throw new Error(`--rounds is ${values.rounds}, expected a positive integer`)
   const both = !values.kernels && !values.networks
   const chosen = positionals.length > 0 ? gpuCases.filter(({ name }) => positionals.includes(name)) : gpuCases
+  const sides = sidesOf(values.sides)
   const kernels = values.kernels || both ? await measureKernels() : undefined
   const networks =
-    values.networks || both ? await measureNetworks(chosen, { python: values.python, rounds }) : undefined
+    values.networks || both
+      ? await measureNetworks(chosen, { python: values.python, rounds, sides })
+      : undefined
   if (values.json) {
     const path = resolve(process.env.INIT_CWD ?? '.', values.json)
     await writeFile(path, `${JSON.stringify({ node: process.version, kernels, networks }, null, 2)}\n`)

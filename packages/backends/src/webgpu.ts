@@ -9,6 +9,7 @@ import { registerConv2D } from './kernels/conv2d-webgpu.ts'
 import { registerGroupNorm } from './kernels/group-norm-webgpu.ts'
 import { registerMatMul } from './kernels/matmul-webgpu.ts'
 import { acceptEnables, type Precision, setPrecision } from './kernels/webgpu-backend.ts'
+import { reuseBindGroups, reuseBuffers, type StoringBackend } from './kernels/webgpu-reuse.ts'
 import { loadPeer } from './load-peer.ts'
 
 const packageName = '@tensorflow/tfjs-backend-webgpu'
@@ -68,6 +69,7 @@ export function webgpu({
           'webgpu',
           () => {
             const backend = new WebGPUBackend(device, info)
+            reuseBuffers(backend as unknown as StoringBackend, device)
             opened.set(backend, { device, info })
             device.lost.then(() => opened.delete(backend))
             return backend
@@ -123,6 +125,7 @@ async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference): Promis
       requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
     })
     acceptEnables(device)
+    reuseBindGroups(device)
     return { device, info: adapter.info }
   } catch (cause) {
     throw new BackendUnavailableError({

@@ -2,6 +2,14 @@
 import util from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 
+/** WebGPU of the package `webgpu`, where TensorFlow.js looks for it. */
+export async function useDawn(toggles) {
+  const { create, globals } = await import('webgpu')
+  Object.assign(globalThis, globals)
+  const navigator = { gpu: create(toggles), userAgent: 'Node.js' }
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true })
+}
+
 export const startStock = {
   cpu: async () => {
     await import('@tensorflow/tfjs-backend-cpu')
@@ -13,11 +21,7 @@ export const startStock = {
     return `WebAssembly, threads: ${getThreadsCount()}`
   },
   webgpu: async () => {
-    const { create, globals } = await import('webgpu')
-    Object.assign(globalThis, globals)
-    // where TensorFlow.js looks for it
-    const navigator = { gpu: create([]), userAgent: 'Node.js' }
-    Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true })
+    if (!globalThis.navigator?.gpu) await useDawn([])
     await import('@tensorflow/tfjs-backend-webgpu')
     if (!(await tf.setBackend('webgpu'))) throw new Error('WebGPU does not start')
     const { vendor, architecture, description } = tf.backend().adapterInfo

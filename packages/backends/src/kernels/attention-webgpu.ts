@@ -77,6 +77,6 @@ function run(
     workgroups: batch * heads * Math.ceil(length / rowsOfGroup(team)),
     threads: team.threads,
     integers: { heads },
-    code: attentionCode(name, { width, order, precision, team }),
+    code: () => attentionCode(name, { width, order, precision, team }),
   })
 }

@@ -101,7 +101,7 @@ function multiply(
       workgroups: tiles * parts,
       threads: threadsOf(tile),
       integers: { rows, columns, parts, chunks: Math.ceil(chunks / parts), ...integers },
-      code: convolutionCode(description),
+      code: () => convolutionCode(description),
     })
   }
   return { ...(parts === 1 ? result : sumParts(backend, result, { count: parts, size })), shape }
@@ -215,6 +215,8 @@ const tiles = {
   narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1, chunk: 16 },
   narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1, chunk: 16 },
   narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1, chunk: 16 },
+  /** For 32, 96, … channels: whole squares would leave half of the last one empty. */
+  half: { rows: 64, columns: 32, rowsEach: 8, foursEach: 1, chunk: 16 },
   /** For few pixels. */
   flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2, chunk: 16 },
 } as const satisfies Record<string, Tile>
@@ -222,7 +224,9 @@ const tiles = {
 function tileFor(rows: number, columns: number): Tile {
   const narrow = [tiles.narrowest, tiles.narrower, tiles.narrow].find((tile) => columns <= tile.columns)
   if (narrow) return narrow
-  return rows <= tiles.flat.rows ? tiles.flat : tiles.square
+  if (rows <= tiles.flat.rows) return tiles.flat
+  const last = columns % tiles.square.columns
+  return last > 0 && last <= tiles.half.columns ? tiles.half : tiles.square
 }
 
 /** Workgroups that large graphics cards need to have work for all their processors. */
@@ -247,7 +251,7 @@ function sumParts(
     workgroups: Math.ceil(integers.size / sumThreads),
     threads: sumThreads,
     integers,
-    code: partSumCode,
+    code: () => partSumCode,
   })
   backend.disposeData(parts.dataId)
   return sum

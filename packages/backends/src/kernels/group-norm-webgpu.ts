@@ -34,7 +34,7 @@ export function registerGroupNorm(): void {
       inputs: { x, statistics, scale, shift },
       ...eachNumber(x.shape),
       integers: { groups: settings.groups },
-      code: normalizeCode(settings.activation),
+      code: () => normalizeCode(settings.activation),
     })
     backend.disposeData(statistics.dataId)
     return y
@@ -54,7 +54,7 @@ export function registerGroupNorm(): void {
         workgroups: batch * Math.ceil(channels / lanes),
         threads,
         integers: { groups },
-        code: channelSumCode(activation, of),
+        code: () => channelSumCode(activation, of),
       }),
     ) as [tf.TensorInfo, tf.TensorInfo]
     const means = runProgram(backend, {
@@ -62,14 +62,14 @@ export function registerGroupNorm(): void {
       inputs: { scale, dscale, dshift },
       ...eachNumber([batch, groups, 2]),
       integers: { pixels: (x.shape[1] as number) * (x.shape[2] as number) },
-      code: meansCode,
+      code: () => meansCode,
     })
     const dx = runProgram(backend, {
       key: `group norm ${activation}, gradient`,
       inputs: { ...known, means },
       ...eachNumber(x.shape),
       integers: { groups },
-      code: gradientCode(activation),
+      code: () => gradientCode(activation),
     })
     for (const { dataId } of [statistics, means]) backend.disposeData(dataId)
     return [dx, dscale, dshift]
@@ -88,14 +88,18 @@ function runStatistics(
   x: tf.TensorInfo,
   { groups, epsilon }: Attributes,
 ): tf.TensorInfo {
-  const batch = x.shape[0] as number
+  const [batch, height, width, channels] = x.shape as [number, number, number, number]
   return runProgram(backend, {
     key: `group norm, statistics with ${epsilon}`,
     inputs: { x },
     shape: [batch, groups, 2],
     workgroups: batch * groups,
     threads,
-    integers: { groups },
-    code: statisticsCode(epsilon),
+    integers: { groups, sharing: sharingOf(channels / groups, height * width) },
+    code: () => statisticsCode(epsilon),
   })
 }
+
+/** Threads that share a pixel: as many as read 32 bytes side by side, or as would have none. A power of two. */
+const sharingOf = (width: number, pixels: number) =>
+  2 ** Math.floor(Math.log2(Math.min(width, threads, Math.max(lanes, threads / pixels))))

@@ -7,8 +7,23 @@
 type Activation = 'silu' | 'linear'
 
 export const threads = 256
-/** Threads of a workgroup that work on neighbouring channels: what they read lies side by side. */
-export const lanes = 32
+/** Threads of a workgroup that work on neighbouring channels: what they read lies side by side, 32 bytes of it. */
+export const lanes = 8
+
+/**
+ * Code for the pixels of a thread, four at a time: a card reads the next ones while it waits for the first. `each` is code
+ * for pixel p, which adds to component i of sums.
+ */
+const overPixels = (first: string, step: string, each: (i: string) => string) => `
+    var p = ${first};
+    for (; p + 3 * ${step} < pixels; p += ${step}) {${['x', 'y', 'z', 'w']
+      .map(
+        (i) => `
+      { ${each(i)} }${i === 'w' ? '' : `\n      p += ${step};`}`,
+      )
+      .join('')}
+    }
+    for (; p < pixels; p += ${step}) { ${each('x')} }`
 
 /** A workgroup for each group of a sample: two passes, since E[x²] − E[x]² cancels. */
 export const statisticsCode = (epsilon: number) => `
@@ -32,18 +47,24 @@ fn main(index : i32) {
   let width = channels / uniforms.groups;
   let pixels = uniforms.xShape[1] * uniforms.xShape[2];
   let count = pixels * width;
+  // of the threads, some share a pixel
+  let sharing = uniforms.sharing;
+  let lane = i32(localIndex) % sharing;
+  let firstPixel = i32(localIndex) / sharing;
+  let step = ${threads} / sharing;
   let start = select(0, (group / uniforms.groups) * pixels * channels + (group % uniforms.groups) * width, real);
-  var sum = 0.0;
-  for (var i = i32(localIndex); i < count; i += ${threads}) {
-    sum += x[start + (i / width) * channels + i % width];
+  var sums = vec4<f32>(0.0);
+  for (var c = lane; c < width; c += sharing) {${overPixels('firstPixel', 'step', (i) => `sums.${i} += x[start + p * channels + c];`)}
   }
-  let mean = total(sum) / f32(count);
-  var squares = 0.0;
-  for (var i = i32(localIndex); i < count; i += ${threads}) {
-    let centred = x[start + (i / width) * channels + i % width] - mean;
-    squares += centred * centred;
+  let mean = total(dot(sums, vec4<f32>(1.0))) / f32(count);
+  sums = vec4<f32>(0.0);
+  for (var c = lane; c < width; c += sharing) {${overPixels(
+    'firstPixel',
+    'step',
+    (i) => `let centred = x[start + p * channels + c] - mean; sums.${i} += centred * centred;`,
+  )}
   }
-  let variance = total(squares) / f32(count);
+  let variance = total(dot(sums, vec4<f32>(1.0))) / f32(count);
   if (localIndex == 0u && real) {
     result[2 * group] = mean;
     result[2 * group + 1] = 1.0 / sqrt(variance + ${epsilon});
@@ -100,15 +121,22 @@ fn main(index : i32) {
   let sample = (index / ${threads}) / tiles;
   let channel = ((index / ${threads}) % tiles) * ${lanes} + i32(localIndex) % ${lanes};
   let real = sample < uniforms.xShape[0] && channel < channels;
-  var sum = 0.0;
+  var sums = vec4<f32>(0.0);
   if (real) {
-    for (var p = i32(localIndex) / ${lanes}; p < pixels; p += ${threads / lanes}) {
-      let at = (sample * pixels + p) * channels + channel;
-      let place = placeOf(at);
-      sum += incoming(at, place.u)${of === 'scale' ? ' * place.normal' : ''};
-    }
+    let row = sample * channels + channel;
+    let group = sample * uniforms.groups + channel / (channels / uniforms.groups);
+    let mean = statistics[2 * group];
+    let rstd = statistics[2 * group + 1];
+    let factor = scale[row];
+    let offset = shift[row];${overPixels(
+      `i32(localIndex) / ${lanes}`,
+      `${threads / lanes}`,
+      (i) => `let at = (sample * pixels + p) * channels + channel;
+      let normal = (x[at] - mean) * rstd;
+      sums.${i} += incoming(at, normal * factor + offset)${of === 'scale' ? ' * normal' : ''};`,
+    )}
   }
-  partial[localIndex] = sum;
+  partial[localIndex] = dot(sums, vec4<f32>(1.0));
   workgroupBarrier();
   for (var half = ${threads / 2}u; half >= ${lanes}u; half = half / 2u) {
     if (localIndex < half) { partial[localIndex] = partial[localIndex] + partial[localIndex + half]; }

@@ -52,7 +52,8 @@ export interface Program {
   readonly workgroups: number
   readonly threads: number
   readonly integers?: Readonly<Record<string, number>>
-  readonly code: string
+  /** Asked for when it is compiled, once. */
+  readonly code: () => string
   /** Written to instead of a new tensor of this shape: by several programs in turn, each its part. */
   readonly output?: tf.TensorInfo
 }
@@ -73,7 +74,7 @@ export function runProgram(backend: WebGpuBackend, program: Program): tf.TensorI
       shaderKey: `Guided ${key}`,
       outputComponent: components('result'),
       variableComponents: Object.keys(inputs).map(components),
-      getUserCode: () => code,
+      getUserCode: code,
     },
     Object.values(inputs),
     'float32',

@@ -34,16 +34,19 @@ export function groupNorm(
   activation: Activation,
   modulation?: Modulation,
 ): tf.Tensor4D {
-  const [batch, , , width] = x.shape
+  const [batch] = x.shape
   const weight = parameter<tf.Tensor1D>(parameters, `${name}.weight`)
   const bias = parameter<tf.Tensor1D>(parameters, `${name}.bias`)
   if (!modulation) {
-    const rows = tf.zeros([batch, width])
-    return normalize(x, tf.add(rows, weight), tf.add(rows, bias), activation)
+    return normalize(x, repeated(weight, batch), repeated(bias, batch), activation)
   }
   const factor = tf.add(modulation.scale, 1)
   return normalize(x, tf.mul(factor, weight), tf.add(tf.mul(factor, bias), modulation.shift), activation)
 }
+
+/** The same row for each sample: `[C]` → `[B, C]`. */
+const repeated = (row: tf.Tensor1D, batch: number): tf.Tensor2D =>
+  batch === 1 ? tf.expandDims(row, 0) : tf.add(tf.fill<tf.Rank.R2>([batch, 1], 0), row)
 
 function normalize(
   x: tf.Tensor4D,
