@@ -28,10 +28,11 @@ import { cacheFolder } from './model-cache.ts'
 /** The engines by name, in the order in which `auto` tries them. */
 const automatic: readonly BackendDriver[] = [tensorflowGpu(), onnx(), tensorflow(), wasm(), cpu()]
 
+const card = webgpu()
 const onnxWebGpu = onnx({ provider: 'webgpu' })
 
 /** All engines: those of `auto`, and those that must be asked for, since a driver for Vulkan may be software. */
-export const engines: readonly BackendDriver[] = [...automatic, webgpu(), onnxWebGpu]
+export const engines: readonly BackendDriver[] = [...automatic, card, onnxWebGpu]
 
 export type Precision = 'float32' | 'float16'
 
@@ -56,7 +57,10 @@ export const engineOption = () =>
 
 /** `--precision WIDTH`. */
 export const precisionOption = () =>
-  new Option('--precision <width>', 'what graphs compute in; float16 wants onnx-webgpu on a card that has it')
+  new Option(
+    '--precision <width>',
+    'what convolutions compute in; float16 wants webgpu or onnx-webgpu on a card that has it',
+  )
     .choices(['float32', 'float16'])
     .default('float32')
 
@@ -82,7 +86,8 @@ export async function startEngine(
       `Choose one of auto, ${engines.map((each) => each.name).join(', ')}.`,
     )
   }
-  const report = await startBackend(purpose === 'training' ? wanted.map(forTraining) : wanted)
+  const drivers = wanted.map((driver) => (driver === card ? webgpu({ precision }) : driver))
+  const report = await startBackend(purpose === 'training' ? drivers.map(forTraining) : drivers)
   const skipped = report.skipped.map(({ backend }) => backend).join(', ')
   const note = skipped && !verbose ? ` (not ${skipped}: guided-diffusion doctor tells why)` : ''
   process.stderr.write(`engine: ${report.name}, ${report.description}${note}\n`)
@@ -93,11 +98,13 @@ export async function startEngine(
       return { ...report, ...(await asGraphs('cpu', precision)) }
     case onnxWebGpu.name:
       return { ...report, ...(await asGraphs('webgpu', precision)) }
+    case card.name:
+      return { ...report, ...eagerly }
     default:
       if (precision === 'float16') {
         throw new UsageError(
           `The engine ${report.name} computes in float32 only.`,
-          `Leave --precision out, or give --engine ${onnxWebGpu.name}.`,
+          `Leave --precision out, or give --engine ${card.name} or ${onnxWebGpu.name}.`,
         )
       }
       return { ...report, ...eagerly }
@@ -145,7 +152,7 @@ function forTraining(driver: BackendDriver): BackendDriver {
       throw new BackendUnavailableError({
         backend: driver.name,
         reason: 'it samples, but does not train: some of its operations have no gradient',
-        advice: 'Train with tensorflow, wasm or cpu.',
+        advice: 'Train with webgpu, tensorflow, wasm or cpu.',
       })
     },
   }

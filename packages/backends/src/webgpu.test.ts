@@ -104,7 +104,14 @@ describe('without a graphics card', () => {
 
   test('float16 is refused where shaders have none, and the device is given back', async () => {
     const destroy = vi.fn()
-    const device = { features: new Set(), lost: new Promise(() => {}), createShaderModule() {}, destroy }
+    const device = {
+      features: new Set(),
+      lost: new Promise(() => {}),
+      createShaderModule() {},
+      createComputePipeline() {},
+      createBindGroup() {},
+      destroy,
+    }
     const adapter = {
       features: new Set(),
       limits: {},

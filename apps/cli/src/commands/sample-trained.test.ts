@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
+import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import { decode } from 'fast-png'
 import { beforeAll, expect, test } from 'vitest'
 import { npzArrays } from '../../testing/npz.ts'
@@ -8,6 +9,7 @@ import { failure, program, temporaryFolder } from '../../testing/program.ts'
 import { tinyNetwork, writeIdx, writePngs } from '../../testing/tiny-images.ts'
 
 const cwd = await temporaryFolder()
+const noSoftware = useSoftwareGpu()
 
 async function sample(line: string, engine = 'wasm') {
   const options = ['--steps', '2', '--engine', engine]
@@ -54,6 +56,21 @@ test('as graphs that point into the files, within a grey level', async () => {
   expect(new Set(eager).size).toBeGreaterThan(10)
 })
 
+test.skipIf(noSoftware)(
+  noSoftware ? `on a graphics card: ${noSoftware}` : 'on a graphics card, the same pictures',
+  async () => {
+    const line = '--model denoiser/model.safetensors --scale 0 --count 2'
+    await sample(`${line} --out card.npz`, 'webgpu')
+    await sample(`${line} --out plain.npz`, 'wasm')
+    const [card, plain] = await Promise.all(
+      ['card.npz', 'plain.npz'].map(async (name) => (await npzArrays(join(cwd, name))).arr_0?.data),
+    )
+    expect(card).toHaveLength(32)
+    for (const [i, level] of (card as Uint8Array).entries())
+      expect(Math.abs(level - Number(plain?.[i]))).toBeLessThan(2)
+  },
+)
+
 test('in float16, which eager engines refuse', async () => {
   const line = '--model denoiser/model.safetensors --scale 0 --count 3 --precision float16'
   await sample(`${line} --out half.npz`, 'onnx')
@@ -67,7 +84,7 @@ test('in float16, which eager engines refuse', async () => {
   for (const [i, level] of (half as number[]).entries())
     expect(Math.abs(level - (full?.[i] as number))).toBeLessThan(4)
   expect(await failure(['sample', ...line.split(' '), '--engine', 'wasm'], { cwd })).toBe(
-    'error: The engine wasm computes in float32 only. Leave --precision out, or give --engine onnx-webgpu.',
+    'error: The engine wasm computes in float32 only. Leave --precision out, or give --engine webgpu or onnx-webgpu.',
   )
 })
 

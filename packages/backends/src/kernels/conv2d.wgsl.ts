@@ -21,7 +21,7 @@ import type { Precision } from './webgpu-backend.ts'
 
 export type Convolving = 'forward' | 'input' | 'filter'
 
-/** Part of the result that a workgroup computes. */
+/** Part of the result that a workgroup computes: `threads` = rows / rowsEach · columns / (4 foursEach). */
 export interface Tile {
   readonly rows: number
   readonly columns: number
@@ -29,13 +29,11 @@ export interface Tile {
   readonly rowsEach: number
   /** Times four columns of a thread. */
   readonly foursEach: number
-  readonly chunk: number
-  readonly prefetch?: boolean
-  readonly pad?: boolean
 }
 
-export const threadsOf = ({ rows, columns, rowsEach, foursEach }: Tile) =>
-  (rows / rowsEach) * (columns / (4 * foursEach))
+export const threads = 64
+/** Of k, at a time. */
+export const chunk = 16
 
 export interface Convolution {
   readonly of: Convolving
@@ -57,8 +55,8 @@ export function convolutionCode(convolution: Convolution): string {
   return `${precision === 'float16' ? 'enable f16;' : ''}
 alias Number = ${precision === 'float16' ? 'f16' : 'f32'};
 alias Four = vec4<Number>;
-var<workgroup> leftTile : array<Four, ${(tile.rows * (tile.chunk + (tile.pad ? 4 : 0))) / 4}>;
-var<workgroup> rightTile : array<Four, ${(tile.columns * tile.chunk) / 4}>;
+var<workgroup> leftTile : array<Four, ${(tile.rows * chunk) / 4}>;
+var<workgroup> rightTile : array<Four, ${(tile.columns * chunk) / 4}>;
 ${readFour(left, fours.includes(left))}
 ${readFour(right, fours.includes(right))}
 ${tapCode}
@@ -247,64 +245,20 @@ fn store(part : i32, row : i32, column : i32, sum : vec4<f32>) {
   }
 }`
 
+/** `each` for the blocks of four rows or columns of a tile, which threads take in turn. */
+const eachBlock = (count: number, each: string) =>
+  `for (var block = local; block < ${count}; block += ${threads}) {${each}
+    }`
+
 function mainCode({ of, tile, precision }: Convolution): string {
-  const { rows, columns, rowsEach, foursEach, chunk, prefetch } = tile
-  const threads = threadsOf(tile)
+  const { rows, columns, rowsEach, foursEach } = tile
   const perRow = columns / 4
-  const perChunk = chunk / 4
-  const leftRow = perChunk + (tile.pad ? 1 : 0)
   const [across, down] = [perRow / foursEach, rows / rowsEach]
   // neighbouring threads read what lies side by side
   const [row, column] =
-    of === 'input'
-      ? [`block % ${perChunk}`, `block / ${perChunk}`]
-      : [`block / ${perRow}`, `block % ${perRow}`]
-  const leftBlocks = (rows / 4) * perChunk
-  const rightBlocks = perRow * perChunk
-  const passes = Math.ceil(leftBlocks / threads)
-  const rightPasses = Math.ceil(rightBlocks / threads)
+    of === 'input' ? ['block % 4', 'block / 4'] : [`block / ${perRow}`, `block % ${perRow}`]
+  const passes = Math.ceil(rows / threads)
   const sums = precision === 'float16' ? 'halves' : 'sums'
-  const guard = (count: number, code: string) =>
-    count % threads === 0 ? code : `if (block < ${count}) { ${code} }`
-  const load = `
-    for (var i = 0; i < ${passes}; i++) {
-      let block = local + i * ${threads};
-      ${guard(leftBlocks, `lefts[i] = leftBlock(blocks[i], k + 4 * (block % ${perChunk}));`)}
-    }
-    for (var i = 0; i < ${rightPasses}; i++) {
-      let block = local + i * ${threads};
-      ${guard(rightBlocks, `rights[i] = rightBlock(k + 4 * (${row}), firstColumn + 4 * (${column}));`)}
-    }`
-  const keep = `
-    for (var i = 0; i < ${passes}; i++) {
-      let block = local + i * ${threads};
-      let at = (block / ${perChunk}) * ${4 * leftRow} + block % ${perChunk};
-      ${guard(leftBlocks, `for (var r = 0; r < 4; r++) { leftTile[at + ${leftRow} * r] = Four(lefts[i][r]); }`)}
-    }
-    for (var i = 0; i < ${rightPasses}; i++) {
-      let block = local + i * ${threads};
-      let at = 4 * (${row}) * ${perRow} + ${column};
-      ${guard(rightBlocks, `for (var r = 0; r < 4; r++) { rightTile[at + ${perRow} * r] = Four(rights[i][r]); }`)}
-    }`
-  const loadNow = `
-    for (var i = 0; i < ${passes}; i++) {
-      let block = local + i * ${threads};
-      let at = (block / ${perChunk}) * ${4 * leftRow} + block % ${perChunk};
-      ${guard(
-        leftBlocks,
-        `let left = leftBlock(blocks[i], k + 4 * (block % ${perChunk}));
-      for (var r = 0; r < 4; r++) { leftTile[at + ${leftRow} * r] = Four(left[r]); }`,
-      )}
-    }
-    for (var i = 0; i < ${rightPasses}; i++) {
-      let block = local + i * ${threads};
-      let at = 4 * (${row}) * ${perRow} + ${column};
-      ${guard(
-        rightBlocks,
-        `let right = rightBlock(k + 4 * (${row}), firstColumn + 4 * (${column}));
-      for (var r = 0; r < 4; r++) { rightTile[at + ${perRow} * r] = Four(right[r]); }`,
-      )}
-    }`
   return `
 fn main(index : i32) {
   let local = i32(localIndex);
@@ -315,41 +269,36 @@ fn main(index : i32) {
   let firstRow = (group / columnTiles) % rowTiles * ${rows};
   let firstColumn = group % columnTiles * ${columns};
   var blocks : array<Rows, ${passes}>;
-  for (var i = 0; i < ${passes}; i++) { blocks[i] = rowsFrom(firstRow + 4 * ((local + i * ${threads}) / ${perChunk})); }
+  for (var i = 0; i < ${passes}; i++) { blocks[i] = rowsFrom(firstRow + 4 * ((local + i * ${threads}) / 4)); }
   let across = local % ${across};
   let down = local / ${across};
   var sums : array<vec4<f32>, ${rowsEach * foursEach}>;
-  ${
-    prefetch
-      ? `var lefts : array<mat4x4<f32>, ${passes}>;
-  var rights : array<mat4x4<f32>, ${rightPasses}>;
-  {
-    let k = part * uniforms.chunks * ${chunk};
-    ${load}
-  }`
-      : ''
-  }
   for (var i = 0; i < uniforms.chunks; i++) {
-    ${
-      prefetch
-        ? `${keep}
+    let k = (part * uniforms.chunks + i) * ${chunk};
+    ${eachBlock(
+      rows,
+      `
+      let left = leftBlock(blocks[block / ${threads}], k + 4 * (block % 4));
+      let at = 4 * block - 3 * (block % 4);
+      for (var r = 0; r < 4; r++) { leftTile[at + 4 * r] = Four(left[r]); }`,
+    )}
+    ${eachBlock(
+      columns,
+      `
+      let row = 4 * (${row});
+      let column = ${column};
+      let right = rightBlock(k + row, firstColumn + 4 * column);
+      for (var r = 0; r < 4; r++) { rightTile[(row + r) * ${perRow} + column] = Four(right[r]); }`,
+    )}
     workgroupBarrier();
-    if (i + 1 < uniforms.chunks) {
-      let k = (part * uniforms.chunks + i + 1) * ${chunk};
-      ${load}
-    }`
-        : `let k = (part * uniforms.chunks + i) * ${chunk};
-    ${loadNow}
-    workgroupBarrier();`
-    }
     ${precision === 'float16' ? `var halves = array<Four, ${rowsEach * foursEach}>();` : ''}
-    for (var q = 0; q < ${perChunk}; q++) {
+    for (var q = 0; q < ${chunk / 4}; q++) {
       var right : array<Four, ${4 * foursEach}>;
       for (var j = 0; j < ${4 * foursEach}; j++) {
         right[j] = rightTile[(4 * q + j % 4) * ${perRow} + across + j / 4 * ${across}];
       }
       for (var r = 0; r < ${rowsEach}; r++) {
-        let left = leftTile[(down + r * ${down}) * ${leftRow} + q];
+        let left = leftTile[(down + r * ${down}) * 4 + q];
         for (var v = 0; v < ${foursEach}; v++) {
           var sum = ${sums}[r * ${foursEach} + v];
           sum += left.x * right[4 * v];
