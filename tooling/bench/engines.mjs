@@ -47,9 +47,9 @@ export const stepsOn = ({ runtime }, networks) =>
     ? compiledSteps({ runtime, weights: networks.map(({ parameters }) => parameters) })
     : { execute: undefined, dispose: async () => {} }
 
-/** Waits for all that a card was told to compute: reading comes last. */
+/** Waits for all that a card was told to compute: a tensor that it makes, and not the processor, is read last. */
 export async function settle() {
-  const last = tf.tidy(() => tf.neg(tf.scalar(1)))
+  const last = tf.fill([1], 1)
   await last.data()
   last.dispose()
 }

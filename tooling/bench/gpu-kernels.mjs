@@ -22,7 +22,7 @@ export async function measureKernels() {
   return results
 }
 
-const time = (seconds) => (seconds ? `${(seconds * 1e6).toPrecision(3)} µs` : 'none')
+const time = (seconds) => (seconds ? `${(seconds * 1e6).toPrecision(3)} µs` : 'does not run')
 
 async function timeSide(side) {
   const child = spawn(process.execPath, [script, side], { stdio: ['ignore', 'pipe', 'pipe'] })

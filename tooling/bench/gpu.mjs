@@ -4,7 +4,7 @@
  *   pnpm bench:gpu [CASE…] [--json FILE] [--python PATH] [--rounds N] [--kernels] [--networks] [--sides LIST]
  *
  * Kernels are convolutions, attention and GroupNorm, each beside the same without kernels of ours. Seconds are the fastest
- * of the rounds. What does not run says why.
+ * of the rounds.
  */
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'

@@ -22,7 +22,7 @@ const usage = `usage: pnpm golden [FOLDER] [options]
 Compares what the packages compute with the golden vectors of a folder; without one, with those of the repository.
 
   --engine NAME    tensorflow, onnx, wasm, cpu, all of these, or auto: the first of them that starts (default: auto);
-                   webgpu and onnx-webgpu, which need a graphics card
+                   webgpu and onnx-webgpu, for a graphics card
   --only PATTERN   cases whose name matches this regular expression
   --times          print the seconds that each case took`
 

@@ -59,7 +59,7 @@ export const engineOption = () =>
 export const precisionOption = () =>
   new Option(
     '--precision <width>',
-    'what convolutions compute in; float16 wants webgpu or onnx-webgpu on a card that has it',
+    'what convolutions and attention compute in; float16 wants webgpu or onnx-webgpu on a card that has it',
   )
     .choices(['float32', 'float16'])
     .default('float32')

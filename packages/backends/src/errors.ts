@@ -42,6 +42,19 @@ export class NoBackendError extends Error {
   }
 }
 
+/** Attention has heads of which not one row fits into the memory of a workgroup on WebGPU. */
+export class HeadWidthError extends Error {
+  override readonly name = 'HeadWidthError'
+  /** Channels of a head. */
+  readonly width: number
+  readonly advice = 'Give the network more heads, or compute on wasm() or tensorflow().'
+
+  constructor({ width }: { width: number }) {
+    super(`Heads of ${width} channels are too wide for a workgroup of WebGPU.`)
+    this.width = width
+  }
+}
+
 /** A device was taken away while it was in use: its driver was reset, its memory ran out, or it was destroyed. */
 export class BackendLostError extends Error {
   override readonly name = 'BackendLostError'

@@ -1,6 +1,6 @@
 export { type AvailableBackend, type Diagnosis, diagnose, type UnavailableBackend } from './doctor.ts'
 export type { BackendDriver, BackendInfo } from './driver.ts'
-export { BackendLostError, BackendUnavailableError, NoBackendError } from './errors.ts'
+export { BackendLostError, BackendUnavailableError, HeadWidthError, NoBackendError } from './errors.ts'
 export {
   type ChoiceStorage,
   type FastestBackend,

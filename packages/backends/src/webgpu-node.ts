@@ -13,7 +13,7 @@ export async function findGpu(): Promise<GPU> {
   )
   // TensorFlow.js looks for WebGPU where browsers have it
   Object.assign(globalThis, dawn.globals)
-  const gpu = dawn.create(features)
+  const gpu = dawn.create(toggles)
   const property = (value: unknown) => ({ value, configurable: true, enumerable: true, writable: true })
   if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', property(gpu))
   else Object.defineProperty(globalThis, 'navigator', property({ gpu, userAgent: 'Node.js' }))
@@ -24,7 +24,7 @@ export async function findGpu(): Promise<GPU> {
  * Dawn keeps float16 from NVIDIA's cards under Vulkan unless told otherwise, since a few of its conformance tests fail there.
  * Ours pass, and nothing uses it without `precision: 'float16'`.
  */
-const features = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
+const toggles = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
 
 /** What to do where WebGPU finds nothing to compute on. */
 export const noAdapterAdvice =

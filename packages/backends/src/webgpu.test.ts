@@ -109,6 +109,7 @@ describe('without a graphics card', () => {
       lost: new Promise(() => {}),
       createShaderModule() {},
       createComputePipeline() {},
+      createComputePipelineAsync() {},
       createBindGroup() {},
       destroy,
     }
@@ -122,7 +123,7 @@ describe('without a graphics card', () => {
     const { skipped } = await startBackend([webgpu({ precision: 'float16' }), cpu()])
     expect(skipped[0]).toBeInstanceOf(BackendUnavailableError)
     expect(skipped[0]?.message).toMatchInlineSnapshot(
-      `"The webgpu backend can't run here: float16 is asked for, and shaders have none here (WebGPU on acme one, without float16). Use webgpu() without precision: 'float16', or a card and a browser with WebGPU's shader-f16."`,
+      `"The webgpu backend can't run here: float16 is asked for, and shaders have none here (WebGPU on acme one, without float16). Leave the precision out, or take a card and a browser with WebGPU's shader-f16."`,
     )
     expect(destroy).toHaveBeenCalledOnce()
   })

@@ -141,7 +141,7 @@ const withoutHalf = (description: string) =>
   new BackendUnavailableError({
     backend: 'webgpu',
     reason: `float16 is asked for, and shaders have none here (${description})`,
-    advice: "Use webgpu() without precision: 'float16', or a card and a browser with WebGPU's shader-f16.",
+    advice: "Leave the precision out, or take a card and a browser with WebGPU's shader-f16.",
   })
 
 function describe(device: GPUDevice, info: GPUAdapterInfo): string {

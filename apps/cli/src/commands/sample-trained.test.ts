@@ -66,12 +66,13 @@ test.skipIf(noSoftware)(
       ['card.npz', 'plain.npz'].map(async (name) => (await npzArrays(join(cwd, name))).arr_0?.data),
     )
     expect(card).toHaveLength(32)
+    expect(new Set(card as Uint8Array).size).toBeGreaterThan(5)
     for (const [i, level] of (card as Uint8Array).entries())
       expect(Math.abs(level - Number(plain?.[i]))).toBeLessThan(2)
   },
 )
 
-test('in float16, which eager engines refuse', async () => {
+test('in float16, which wasm refuses, and a card that has none', async () => {
   const line = '--model denoiser/model.safetensors --scale 0 --count 3 --precision float16'
   await sample(`${line} --out half.npz`, 'onnx')
   await sample('--model denoiser/model.safetensors --scale 0 --count 3 --out full.npz', 'onnx')
@@ -85,6 +86,10 @@ test('in float16, which eager engines refuse', async () => {
     expect(Math.abs(level - (full?.[i] as number))).toBeLessThan(4)
   expect(await failure(['sample', ...line.split(' '), '--engine', 'wasm'], { cwd })).toBe(
     'error: The engine wasm computes in float32 only. Leave --precision out, or give --engine webgpu or onnx-webgpu.',
+  )
+  if (noSoftware) return
+  expect(await failure(['sample', ...line.split(' '), '--engine', 'webgpu'], { cwd })).toMatch(
+    /float16 is asked for, and shaders have none here .*\. Leave the precision out, or take a card/,
   )
 })
 

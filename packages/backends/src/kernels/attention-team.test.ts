@@ -92,17 +92,11 @@ describe('memory of a workgroup', () => {
     'heads of %i channels need at most what every device lends',
     (width) => {
       for (const program of programs)
-        for (const precision of ['float32', 'float16'] as const)
-          for (const count of [16, 6144, 100_000]) {
-            const code = attentionCode(program, {
-              width,
-              order: 'new',
-              precision,
-              team: teamFor(width, count),
-            })
-            expect(declaredBytes(code)).toBeGreaterThan(0)
-            expect(declaredBytes(code)).toBeLessThanOrEqual(16384)
-          }
+        for (const precision of ['float32', 'float16'] as const) {
+          const code = attentionCode(program, { width, order: 'new', precision, team: teamFor(width) })
+          expect(declaredBytes(code)).toBeGreaterThan(0)
+          expect(declaredBytes(code)).toBeLessThanOrEqual(16384)
+        }
     },
   )
 
@@ -115,19 +109,18 @@ describe('memory of a workgroup', () => {
 
   test('heads that do not fit are an error', () => {
     expect(() =>
-      attentionCode('keys', { width: 4096, order: 'new', precision: 'float32', team: teamFor(4096, 64) }),
+      attentionCode('keys', { width: 4096, order: 'new', precision: 'float32', team: teamFor(4096) }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[RangeError: Heads of 4096 channels are too wide for a workgroup's memory.]`,
+      `[HeadWidthError: Heads of 4096 channels are too wide for a workgroup of WebGPU.]`,
     )
   })
 })
 
 test('lanes are no more than four numbers of a row, and share the threads of a workgroup', () => {
-  for (let width = 1; width <= 1024; width++)
-    for (const count of [1, 500, 6144, 1_000_000]) {
-      const team = teamFor(width, count)
-      expect(team.lanes).toBeLessThanOrEqual(Math.ceil(width / 4))
-      expect(team.threads % team.lanes).toBe(0)
-      expect(Number.isInteger(Math.log2(team.lanes))).toBe(true)
-    }
+  for (let width = 1; width <= 1024; width++) {
+    const team = teamFor(width)
+    expect(team.lanes).toBeLessThanOrEqual(Math.ceil(width / 4))
+    expect(team.threads % team.lanes).toBe(0)
+    expect(Number.isInteger(Math.log2(team.lanes))).toBe(true)
+  }
 })

@@ -9,9 +9,15 @@
  * @see Milakov & Gimelshein 2018, algorithm 3, https://arxiv.org/abs/1805.02867
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { type AttentionProgram, attentionCode, inFours } from './attention.wgsl.ts'
+import { type AttentionProgram, attentionCode, type Heads, inFours, requireFit } from './attention.wgsl.ts'
 import { rowsOfGroup, type Team, teamFor } from './attention-team.ts'
-import { addWebGpuKernel, precisionOf, runProgram, type WebGpuBackend } from './webgpu-backend.ts'
+import {
+  addWebGpuKernel,
+  type Precision,
+  precisionOf,
+  runProgram,
+  type WebGpuBackend,
+} from './webgpu-backend.ts'
 
 export interface Attributes {
   readonly heads: number
@@ -29,7 +35,11 @@ export function registerAttention(): void {
   )
 }
 
-/** Attention by the team that fits best, or by another. */
+/**
+ * Attention by the team that fits best, or by another.
+ *
+ * @throws HeadWidthError
+ */
 export function attention(
   backend: WebGpuBackend,
   { qkv }: { readonly qkv: tf.TensorInfo },
@@ -37,7 +47,12 @@ export function attention(
   team?: Team,
 ): tf.TensorInfo {
   const [batch, length, tripled] = qkv.shape as [number, number, number]
-  return run(backend, 'forward', { qkv }, { ...attributes, team }, { shape: [batch, length, tripled / 3] })
+  const heads = headsOf(qkv, attributes, precisionOf(backend), team)
+  requireFit(['forward'], heads)
+  return run(backend, 'forward', { qkv }, heads, {
+    count: attributes.heads,
+    shape: [batch, length, tripled / 3],
+  })
 }
 
 /** Its gradient, likewise. */
@@ -48,35 +63,45 @@ export function attentionGradient(
   team?: Team,
 ): tf.TensorInfo {
   const [batch, length] = qkv.shape as [number, number]
-  const options = { ...attributes, team }
-  const rows = run(backend, 'rows', { qkv, dy }, options, { shape: [batch, attributes.heads, length, 2] })
+  const count = attributes.heads
+  // float16 has neither digits nor range for gradients
+  const heads = headsOf(qkv, attributes, 'float32', team)
+  requireFit(['rows', 'queries', 'keys'], heads)
+  const rows = run(backend, 'rows', { qkv, dy }, heads, { count, shape: [batch, count, length, 2] })
   const dqkv = backend.makeTensorInfo([...qkv.shape], 'float32')
   for (const name of ['queries', 'keys'] as const)
-    run(backend, name, { qkv, dy, rows }, options, { shape: qkv.shape, output: dqkv })
+    run(backend, name, { qkv, dy, rows }, heads, { count, shape: qkv.shape, output: dqkv })
   backend.disposeData(rows.dataId)
   return dqkv
+}
+
+function headsOf(
+  { shape }: tf.TensorInfo,
+  { heads, order }: Attributes,
+  precision: Precision,
+  team?: Team,
+): Heads {
+  const width = (shape[2] as number) / 3 / heads
+  return { width, order, precision, team: team ?? teamFor(width) }
 }
 
 function run(
   backend: WebGpuBackend,
   name: AttentionProgram,
   inputs: { readonly qkv: tf.TensorInfo } & Record<string, tf.TensorInfo>,
-  { heads, order, team: given }: Attributes & { readonly team: Team | undefined },
-  out: { readonly shape: readonly number[]; readonly output?: tf.TensorInfo },
+  heads: Heads,
+  out: { readonly count: number; readonly shape: readonly number[]; readonly output?: tf.TensorInfo },
 ): tf.TensorInfo {
-  const [batch, length, tripled] = inputs.qkv.shape as [number, number, number]
-  const width = tripled / 3 / heads
-  const team = given ?? teamFor(width, batch * heads * length)
-  // float16 has neither digits nor range for gradients
-  const precision = name === 'forward' ? precisionOf(backend) : 'float32'
+  const { count, ...result } = out
+  const [batch, length] = inputs.qkv.shape as [number, number]
   return runProgram(backend, {
-    key: `attention ${name} ${JSON.stringify({ width, order, precision, team })}`,
+    key: `attention ${name} ${JSON.stringify(heads)}`,
     inputs,
-    fours: inFours({ width }) ? ['qkv', 'dy', ...(name === 'rows' ? [] : ['result'])] : [],
-    ...out,
-    workgroups: batch * heads * Math.ceil(length / rowsOfGroup(team)),
-    threads: team.threads,
-    integers: { heads },
-    code: () => attentionCode(name, { width, order, precision, team }),
+    fours: inFours(heads) ? ['qkv', 'dy', ...(name === 'rows' ? [] : ['result'])] : [],
+    ...result,
+    workgroups: batch * count * Math.ceil(length / rowsOfGroup(heads.team)),
+    threads: heads.team.threads,
+    integers: { heads: count },
+    code: () => attentionCode(name, heads),
   })
 }

@@ -12,6 +12,7 @@ export interface Attention {
   readonly size: number
 }
 
+/** Each is a few programs, which take a software card seconds to compile: so most come in one of the orders. */
 const regular: Attention[] = [
   { order: 'legacy', batch: 2, length: 16, heads: 2, width: 32, size: 1 },
   { order: 'new', batch: 1, length: 1, heads: 1, width: 1, size: 1 },

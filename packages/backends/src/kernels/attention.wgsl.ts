@@ -10,6 +10,7 @@
  * of the tile lie in one vector. Variables that are declared in loops get their zeros explicitly: without that they
  * kept what they had in the round before, by Dawn on SwiftShader.
  */
+import { HeadWidthError } from '../errors.ts'
 import { rowsOfGroup, type Team } from './attention-team.ts'
 import type { Precision } from './webgpu-backend.ts'
 
@@ -30,10 +31,19 @@ export interface Heads {
   readonly team: Team
 }
 
-/** The code. Where {@link inFours}, qkv, dy and the result of heads are arrays of four numbers each. */
+/**
+ * The code. Where {@link inFours}, qkv, dy and the result of heads are arrays of four numbers each.
+ *
+ * @throws HeadWidthError
+ */
 export function attentionCode(program: AttentionProgram, heads: Heads): string {
   const layout = layoutOf(program, heads)
   return commonCode(heads, layout) + codes[program](layout)
+}
+
+/** @throws HeadWidthError where a program can't be written for these heads. */
+export function requireFit(programs: readonly AttentionProgram[], heads: Heads): void {
+  for (const program of programs) layoutOf(program, heads)
 }
 
 /** Whether rows begin and end at multiples of four numbers, and are read and written four at a time. */
@@ -72,7 +82,7 @@ function layoutOf(program: AttentionProgram, { width, precision, team }: Heads):
   // `ended`
   const bytes = workgroupBytes - (program === 'rows' ? 16 * team.threads * team.rows : 0)
   const tile = Math.min(team.tile, Math.floor(bytes / bytesOfRow))
-  if (tile < 1) throw new RangeError(`Heads of ${width} channels are too wide for a workgroup's memory.`)
+  if (tile < 1) throw new HeadWidthError({ width })
   const bundle = tile >= 4 ? 4 : tile >= 2 ? 2 : 1
   const bundles = Math.floor(tile / bundle)
   return { ...team, fours: inFours({ width }), vectors, own, bundle, bundles, scores, weights }

@@ -215,18 +215,23 @@ const tiles = {
   narrow: { rows: 128, columns: 16, rowsEach: 8, foursEach: 1 },
   narrower: { rows: 128, columns: 8, rowsEach: 4, foursEach: 1 },
   narrowest: { rows: 128, columns: 4, rowsEach: 2, foursEach: 1 },
-  /** For 32, 96, … channels: whole squares would leave half of the last one empty. */
+  /** For up to 32 channels, and 65 to 96: whole squares would leave half of one empty. */
   half: { rows: 64, columns: 32, rowsEach: 8, foursEach: 1 },
   /** For few pixels. */
   flat: { rows: 32, columns: 64, rowsEach: 4, foursEach: 2 },
 } as const satisfies Record<string, Tile>
 
+/** Channels. Of more, half a square is too little to read the image half as often again for. */
+const mostInHalves = 96
+
 function tileFor(rows: number, columns: number): Tile {
   const narrow = [tiles.narrowest, tiles.narrower, tiles.narrow].find((tile) => columns <= tile.columns)
   if (narrow) return narrow
   if (rows <= tiles.flat.rows) return tiles.flat
-  const last = columns % tiles.square.columns
-  return last > 0 && last <= tiles.half.columns ? tiles.half : tiles.square
+  const [halves, squares] = [tiles.half, tiles.square].map(
+    ({ columns: each }) => Math.ceil(columns / each) * each,
+  )
+  return columns <= mostInHalves && (halves as number) < (squares as number) ? tiles.half : tiles.square
 }
 
 /**

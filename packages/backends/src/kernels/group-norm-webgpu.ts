@@ -100,6 +100,9 @@ function runStatistics(
   })
 }
 
-/** Threads that share a pixel: as many as read 32 bytes side by side, or as would have none. A power of two. */
+/**
+ * Threads that share a pixel: 2^⌊log₂ min(width, threads, max(lanes, threads / pixels))⌋, so that they read 32 bytes side by
+ * side, and more of them where there are fewer pixels than threads.
+ */
 const sharingOf = (width: number, pixels: number) =>
   2 ** Math.floor(Math.log2(Math.min(width, threads, Math.max(lanes, threads / pixels))))

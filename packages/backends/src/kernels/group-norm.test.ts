@@ -25,6 +25,11 @@ const cases: Case[] = (['silu', 'linear'] as const).flatMap((activation) =>
     { shape: [2, 3, 3, 6], groups: 2, mean: 0 },
     { shape: [1, 36, 36, 8], groups: 4, mean: 0 },
     { shape: [2, 8, 8, 32], groups: 32, mean: 100 },
+    // more channels a group than threads share a pixel, and more threads than pixels
+    { shape: [1, 8, 8, 768], groups: 32, mean: 0 },
+    { shape: [2, 2, 2, 1024], groups: 32, mean: 3 },
+    { shape: [1, 1, 1, 2048], groups: 8, mean: 0 },
+    { shape: [1, 17, 17, 320], groups: 32, mean: 0 },
   ].map((each) => ({ ...each, activation }) as Case),
 )
 /** Shapes without a pattern, the same in every run. */

@@ -1,8 +1,8 @@
 import { useSoftwareGpu } from '@guided-diffusion/tooling/software-gpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { diagnose } from '../doctor.ts'
-import { scatteredTensor } from '../on-each-backend.fixture.ts'
+import { held, scatteredTensor } from '../on-each-backend.fixture.ts'
 import { startBackend } from '../start-backend.ts'
 import { webgpu } from '../webgpu.ts'
 import { reuseBindGroups, reuseBuffers, type StoringBackend } from './webgpu-reuse.ts'
@@ -16,6 +16,7 @@ describe('bind groups', () => {
   const device = {
     createBindGroup,
     createComputePipeline: () => ({ getBindGroupLayout: (index: number) => ({ index }) }),
+    createComputePipelineAsync: async () => ({ getBindGroupLayout: (index: number) => ({ index }) }),
   } as unknown as GPUDevice
   reuseBindGroups(device)
   const pipeline = () => device.createComputePipeline({} as GPUComputePipelineDescriptor)
@@ -49,6 +50,14 @@ describe('bind groups', () => {
     expect(new Set(groups).size).toBe(groups.length)
   })
 
+  test('of a program that was compiled in the background are kept too', async () => {
+    const { getBindGroupLayout: layout } = await device.createComputePipelineAsync(
+      {} as GPUComputePipelineDescriptor,
+    )
+    const a = {}
+    expect(group(layout(0), { buffer: a })).toBe(group(layout(0), { buffer: a }))
+  })
+
   test('of textures are made each time', () => {
     const { getBindGroupLayout: layout } = pipeline()
     const view = {}
@@ -63,7 +72,12 @@ describe('uniforms', () => {
       backend.uniformPendingDisposal.push(buffer)
       return { buffer }
     })
-    const backend = { uniformPendingDisposal: [] as GPUBuffer[], makeUniforms, uploadToGPU: () => {} }
+    const backend = {
+      uniformPendingDisposal: [] as GPUBuffer[],
+      makeUniforms,
+      uploadToGPU() {},
+      runWebGPUProgram() {},
+    }
     reuseBuffers(backend as unknown as StoringBackend, {} as GPUDevice)
     const uniforms = (...data: (readonly [string, readonly number[]])[]) =>
       (backend as unknown as StoringBackend).makeUniforms(data.map(([type, data]) => ({ type, data })))
@@ -99,22 +113,69 @@ describe('uniforms', () => {
   })
 })
 
-const suite = gpu.available ? 'tensors of one number' : `WebGPU: ${noSoftware ?? gpu.reason}`
+const suite = gpu.available ? 'on WebGPU' : `WebGPU: ${noSoftware ?? gpu.reason}`
 describe.skipIf(!gpu.available)(suite, () => {
-  test('keep their bits, however often they come', async () => {
+  beforeAll(async () => {
     await startBackend([webgpu()])
-    const values = [1, 0, -0, 1, Number.POSITIVE_INFINITY, 0, -0, 1e-40, 2 ** -24, 1 / 3]
-    const numbers = () => tf.tidy(() => tf.stack(values.map((value) => tf.scalar(value))))
-    const [first, second] = [numbers(), numbers()]
-    for (const each of [first, second]) {
-      const bits = new Int32Array(((await each.data()) as Float32Array).slice().buffer)
-      expect([...bits]).toEqual([...new Int32Array(Float32Array.from(values).buffer)])
+    // else small operands are computed on the processor
+    tf.env().set('WEBGPU_CPU_FORWARD', false)
+  })
+  afterAll(() => tf.env().set('WEBGPU_CPU_FORWARD', true))
+
+  /** How often a method of the queue or of the device's objects is called meanwhile. */
+  async function calls<T>(of: object, method: string, during: () => Promise<T>): Promise<number> {
+    const spy = vi.spyOn(of as Record<string, () => unknown>, method)
+    try {
+      await during()
+      return spy.mock.calls.length
+    } finally {
+      spy.mockRestore()
     }
-    tf.dispose([first, second])
+  }
+  const device = () => (tf.backend() as unknown as { device: GPUDevice }).device
+
+  test('a pass like another writes no uniforms, makes no buffers and no bind groups', async () => {
+    const filter = scatteredTensor<tf.Rank.R4>([3, 3, 2, 4])
+    const x = scatteredTensor<tf.Rank.R4>([1, 6, 6, 2])
+    const pass = async () => {
+      const y = tf.tidy(() => tf.mul(tf.add(tf.conv2d(x, filter, 1, 'same'), 0.25), tf.scalar(3)))
+      const numbers = await y.data()
+      y.dispose()
+      return numbers
+    }
+    const first = await pass()
+    await pass()
+    const again = () => pass().then((numbers) => expect(numbers).toEqual(first))
+    expect(await calls(device().queue, 'writeBuffer', again)).toBe(0)
+    // that which is read
+    expect(await calls(device(), 'createBuffer', again)).toBeLessThanOrEqual(1)
+    const groups = async () => {
+      const spy = vi.spyOn(device(), 'createBindGroup')
+      await again()
+      const made = spy.mock.results.map(({ value }) => value as GPUBindGroup)
+      spy.mockRestore()
+      return made
+    }
+    // buffers of one size may change places from pass to pass
+    const known = new Set<GPUBindGroup>()
+    for (let i = 0; i < 6; i++) for (const group of await groups()) known.add(group)
+    const last = await groups()
+    expect(last.length).toBeGreaterThan(2)
+    expect(last.filter((group) => !known.has(group))).toEqual([])
+    tf.dispose([x, filter])
   })
 
-  test('are those of their type', async () => {
-    await startBackend([webgpu()])
+  test('numbers keep their bits, however often they come', async () => {
+    const values = [1, 0, -0, 1, Number.POSITIVE_INFINITY, 0, -0, 1e-40, 2 ** -24, 1 / 3]
+    const bitsOf = (numbers: Float32Array) => [...new Int32Array(numbers.slice().buffer)]
+    for (let round = 0; round < 3; round++) {
+      const stacked = tf.tidy(() => tf.stack(values.map((value) => tf.scalar(value))))
+      expect(bitsOf((await stacked.data()) as Float32Array)).toEqual(bitsOf(Float32Array.from(values)))
+      stacked.dispose()
+    }
+  })
+
+  test('numbers are those of their type', async () => {
     const all = tf.tidy(() => [
       tf.add(tf.tensor1d([1, 2], 'int32'), tf.scalar(1, 'int32')),
       tf.add(tf.tensor1d([1, 2]), tf.scalar(1)),
@@ -128,16 +189,42 @@ describe.skipIf(!gpu.available)(suite, () => {
     tf.dispose(all)
   })
 
-  test('and no other tensor is written where they lie', async () => {
-    await startBackend([webgpu()])
-    const x = scatteredTensor<tf.Rank.R1>([4])
-    const expected = [...(await x.data())].map((value) => Math.fround(value + 0.5))
-    for (let round = 0; round < 3; round++) {
-      const [y, sum] = tf.tidy(() => [tf.add(x, 0.5), tf.sum(tf.mul(x, round))]) as [tf.Tensor, tf.Tensor]
-      expect([...(await y.data())]).toEqual(expected)
-      await sum.data()
-      tf.dispose([y, sum])
-    }
-    x.dispose()
+  test('a tensor of one number is read and freed as any', async () => {
+    const before = held()
+    const [one, other] = [tf.scalar(0.75), tf.scalar(0.75)]
+    const sums = [tf.add(one, 1), tf.add(other, 1)]
+    one.dispose()
+    expect(await Promise.all(sums.map((sum) => sum.data()))).toEqual([
+      Float32Array.of(1.75),
+      Float32Array.of(1.75),
+    ])
+    expect(await other.data()).toEqual(Float32Array.of(0.75))
+    tf.dispose([other, sums])
+    expect(held()).toEqual(before)
+  })
+
+  test('numbers that are given up for newer ones stay right where they are in use', async () => {
+    const x = tf.tensor1d([1, 2])
+    const old = tf.scalar(0.125)
+    tf.dispose(tf.add(x, old))
+    for (let i = 0; i < 1100; i++) tf.tidy(() => void tf.add(x, i + 0.5))
+    const sums = [tf.add(x, old), tf.add(x, 0.125)]
+    for (const sum of sums) expect([...(await sum.data())]).toEqual([1.125, 2.125])
+    tf.dispose([x, old, sums])
+  })
+
+  test('no program writes where they lie', async () => {
+    const x = tf.tensor1d([1, 2])
+    const sum = () => tf.tidy(() => tf.add(x, tf.scalar(5)))
+    const before = sum()
+    expect([...(await before.data())]).toEqual([6, 7])
+    // its result is the tensor itself, repeated once on the processor
+    tf.env().set('WEBGPU_CPU_FORWARD', true)
+    const written = tf.tensorScatterUpdate(tf.tensor1d([5]), [[0]], [7])
+    tf.env().set('WEBGPU_CPU_FORWARD', false)
+    expect([...(await written.data())]).toEqual([7])
+    const after = sum()
+    expect([...(await after.data())]).toEqual([6, 7])
+    tf.dispose([x, before, written, after])
   })
 })

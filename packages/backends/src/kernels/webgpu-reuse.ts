@@ -5,12 +5,14 @@
  * all of them are there already. Each saves calls into the browser or into Dawn, which take longer than small programs run.
  */
 import type * as tf from '@tensorflow/tfjs-core'
+import type { WebGpuBackend } from './webgpu-backend.ts'
 
 /** What is used of the stock backend here. */
 export interface StoringBackend {
   readonly tensorMap: { get(dataId: object): StoredTensor | undefined }
   readonly uniformPendingDisposal: GPUBuffer[]
   uploadToGPU(dataId: object): void
+  runWebGPUProgram(...call: Parameters<WebGpuBackend['runWebGPUProgram']>): tf.TensorInfo
   makeUniforms(uniforms: readonly Uniform[]): GPUBufferBinding
 }
 
@@ -27,23 +29,33 @@ interface Uniform {
   readonly data: readonly number[]
 }
 
+/** Several steps of the largest networks in training: groups that are kept hold a kilobyte or so, and their buffers. */
+const mostGroups = 8192
+const mostUniforms = 8192
+/** Numbers that change from step to step, such as noise levels, push one another out. */
+const mostConstants = 1024
+
 /** Layouts and groups of bindings are made once. To be called before programs are compiled. */
 export function reuseBindGroups(device: GPUDevice): void {
-  const compile = device.createComputePipeline.bind(device)
-  device.createComputePipeline = (descriptor) => {
-    const pipeline = compile(descriptor)
-    const layout = pipeline.getBindGroupLayout.bind(pipeline)
-    // asked for again, it is another object
-    const layouts = remembering(8, layout)
-    pipeline.getBindGroupLayout = (index) => layouts(String(index), index)
-    return pipeline
-  }
+  const [compile, later] = [
+    device.createComputePipeline.bind(device),
+    device.createComputePipelineAsync.bind(device),
+  ]
+  device.createComputePipeline = (descriptor) => withOneLayout(compile(descriptor))
+  device.createComputePipelineAsync = async (descriptor) => withOneLayout(await later(descriptor))
   const create = device.createBindGroup.bind(device)
-  const group = remembering(16_384, create)
+  const group = remembering(mostGroups, create)
   device.createBindGroup = (descriptor) => {
     const key = bindingsKey(descriptor)
     return key === undefined ? create(descriptor) : group(key, descriptor)
   }
+}
+
+/** A layout that is asked for again is another object, unless it is remembered. */
+function withOneLayout(pipeline: GPUComputePipeline): GPUComputePipeline {
+  const layouts = remembering(1, pipeline.getBindGroupLayout.bind(pipeline))
+  pipeline.getBindGroupLayout = (index) => layouts(String(index), index)
+  return pipeline
 }
 
 const numbers = new WeakMap<object, number>()
@@ -72,7 +84,7 @@ function bindingsKey({ layout, entries }: GPUBindGroupDescriptor): string | unde
 export function reuseBuffers(backend: StoringBackend, device: GPUDevice): void {
   const make = backend.makeUniforms.bind(backend)
   const uniforms = remembering(
-    8192,
+    mostUniforms,
     (all: readonly Uniform[]) => {
       const made = make(all)
       // or another program would write to it after the next submission
@@ -85,18 +97,24 @@ export function reuseBuffers(backend: StoringBackend, device: GPUDevice): void {
     let key = ''
     for (const { type, data } of all) {
       if (type === 'float32' && data.some((value) => Object.is(value, -0))) return make(all)
-      key += `${type[0]}${data.join()} `
+      key += `${type[0]}${data.length}:${data.join()} `
     }
     return uniforms(key, all)
   }
 
   const upload = backend.uploadToGPU.bind(backend)
-  const constant = remembering(1024, (whole: boolean, value: number) => {
+  const constant = remembering(mostConstants, (whole: boolean, value: number) => {
     const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage
     const buffer = device.createBuffer({ size: 4, usage: STORAGE | COPY_SRC | COPY_DST })
     device.queue.writeBuffer(buffer, 0, whole ? Int32Array.of(value) : Float32Array.of(value))
     return buffer
   })
+  const run = backend.runWebGPUProgram.bind(backend)
+  backend.runWebGPUProgram = (program, inputs, dtype, uniforms, output) => {
+    // what is written to has a buffer of its own
+    if (output) upload(output.dataId)
+    return run(program, inputs, dtype, uniforms, output)
+  }
   backend.uploadToGPU = (dataId) => {
     const tensor = backend.tensorMap.get(dataId)
     const { dtype, values, resource } = tensor ?? {}
@@ -121,7 +139,7 @@ function remembering<A extends unknown[], R>(
     if (found !== undefined) return found
     const made = make(...args)
     if (kept.size === most) {
-      const [oldest] = kept.keys() as Iterable<string> as [string]
+      const oldest = kept.keys().next().value as string
       drop?.(kept.get(oldest) as R)
       kept.delete(oldest)
     }
