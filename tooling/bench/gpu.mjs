@@ -8,8 +8,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine, outputPath } from './command-line.mjs'
 import { gpuEngines } from './engines.mjs'
 import { gpuCases } from './gpu-cases.mjs'
 import { measureKernels } from './gpu-kernels.mjs'
@@ -116,30 +115,17 @@ async function measureNetworks(chosen, options) {
 }
 
 async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
+  const told = commandLine(gpuCases, {
+    usage,
     options: {
-      json: { type: 'string' },
-      python: { type: 'string', default: process.env.PYTHON ?? 'python3' },
-      rounds: { type: 'string' },
       kernels: { type: 'boolean', default: false },
       networks: { type: 'boolean', default: false },
       sides: { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   })
-  const unknown = positionals.filter((name) => !gpuCases.some((bench) => bench.name === name))
-  if (values.help || unknown.length > 0) {
-    if (unknown.length > 0) console.error(`there is no case ${unknown.join(', ')}`)
-    console.log(usage)
-    process.exitCode = unknown.length > 0 ? 1 : 0
-    return
-  }
-  const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
-    throw new Error(`--rounds is ${values.rounds}, expected a positive integer`)
+  if (!told) return
+  const { chosen, rounds, values } = told
   const both = !values.kernels && !values.networks
-  const chosen = positionals.length > 0 ? gpuCases.filter(({ name }) => positionals.includes(name)) : gpuCases
   const sides = sidesOf(values.sides)
   const kernels = values.kernels || both ? await measureKernels() : undefined
   const networks =
@@ -147,8 +133,10 @@ async function main() {
       ? await measureNetworks(chosen, { python: values.python, rounds, sides })
       : undefined
   if (values.json) {
-    const path = resolve(process.env.INIT_CWD ?? '.', values.json)
-    await writeFile(path, `${JSON.stringify({ node: process.version, kernels, networks }, null, 2)}\n`)
+    await writeFile(
+      outputPath(values.json),
+      `${JSON.stringify({ node: process.version, kernels, networks }, null, 2)}\n`,
+    )
   }
 }
 

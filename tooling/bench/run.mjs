@@ -8,10 +8,10 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { admGradient, admStep } from './adm64.mjs'
+import { commandLine, outputPath } from './command-line.mjs'
 import { fashionMnistGuided } from './fashion-mnist-guided.mjs'
 import { measure } from './measure.mjs'
 import { measurePeak } from './peak.mjs'
@@ -27,27 +27,10 @@ const usage = `usage: pnpm bench [CASE…] [--json FILE] [--python PATH] [--roun
 ${cases.map(({ name, what }) => `  ${name.padEnd(24)} ${what}`).join('\n')}`
 
 async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: 'string' },
-      python: { type: 'string', default: process.env.PYTHON ?? 'python3' },
-      rounds: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  const unknown = positionals.filter((name) => !cases.some((bench) => bench.name === name))
-  if (values.help || unknown.length > 0) {
-    if (unknown.length > 0) console.error(`there is no case ${unknown.join(', ')}`)
-    console.log(usage)
-    process.exitCode = unknown.length > 0 ? 1 : 0
-    return
-  }
-  const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
-    throw new Error(`--rounds is ${values.rounds}, expected a positive integer`)
+  const told = commandLine(cases, { usage })
+  if (!told) return
+  const { chosen, rounds, values } = told
   const threads = availableParallelism()
-  const chosen = positionals.length > 0 ? cases.filter(({ name }) => positionals.includes(name)) : cases
   console.log(`Node ${process.version}, ${threads} threads`)
   const { peak, reason } = await measurePeak(threads)
   console.log(peak ? `peak: ${(peak / 1e9).toFixed(0)} GFLOP/s` : `peak: not measured, ${reason}`)
@@ -59,10 +42,8 @@ async function main() {
   }
   print(results, peak)
   if (values.json) {
-    // package managers start scripts in the root: a relative path means the folder where the command was given
-    const path = resolve(process.env.INIT_CWD ?? '.', values.json)
     await writeFile(
-      path,
+      outputPath(values.json),
       `${JSON.stringify({ node: process.version, threads, peak, cases: results }, null, 2)}\n`,
     )
   }

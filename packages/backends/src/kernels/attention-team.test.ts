@@ -7,7 +7,7 @@ import { registerGradients } from '../gradients.ts'
 import { largestError, numbersOn } from '../on-each-backend.fixture.ts'
 import { startBackend } from '../start-backend.ts'
 import { webgpu } from '../webgpu.ts'
-import { type Attention, attend, inputs } from './attention.fixture.ts'
+import { type Attention, expectedOf, inputs } from './attention.fixture.ts'
 import { type AttentionProgram, attentionCode } from './attention.wgsl.ts'
 import { type Team, teamFor } from './attention-team.ts'
 import { attention, attentionGradient } from './attention-webgpu.ts'
@@ -52,10 +52,7 @@ describe.skipIf(!graphics.available)(suite, () => {
         tf.engine().makeTensorFromTensorInfo(attentionGradient(backend, { dy, qkv }, each, team)),
       ]
     })) as [Float32Array, Float32Array]
-    const [expectedY, expectedDqkv] = (await numbersOn('cpu', () => {
-      const { qkv, dy } = inputs(each)
-      return [attend(qkv, each), tf.grad((x) => attend(x as tf.Tensor3D, each))(qkv, dy)]
-    })) as [Float32Array, Float32Array]
+    const [expectedY, expectedDqkv] = await expectedOf(each)
     const scale = Math.max(...expectedDqkv.map(Math.abs))
     expect(largestError(y, expectedY), 'y').toBeLessThan(2e-6)
     expect(largestError(dqkv, expectedDqkv) / scale, 'dqkv').toBeLessThan(2e-6)

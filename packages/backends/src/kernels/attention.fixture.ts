@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { scattered, scatteredTensor } from '../on-each-backend.fixture.ts'
+import { numbersOn, scattered, scatteredTensor } from '../on-each-backend.fixture.ts'
 
 /** Attention over `[B, T, 3 heads width]`. */
 export interface Attention {
@@ -60,3 +60,10 @@ export const inputs = ({ batch, length, heads, width, size }: Attention) => ({
   qkv: tf.mul(scatteredTensor<tf.Rank.R3>([batch, length, 3 * heads * width], 1), size) as tf.Tensor3D,
   dy: scatteredTensor<tf.Rank.R3>([batch, length, heads * width], 2),
 })
+
+/** What the definition gives, on the `cpu` backend: y, and the gradient of qkv. */
+export const expectedOf = (each: Attention) =>
+  numbersOn('cpu', () => {
+    const { qkv, dy } = inputs(each)
+    return [attend(qkv, each), tf.grad((x) => attend(x as tf.Tensor3D, each))(qkv, dy)]
+  }) as Promise<[Float32Array, Float32Array]>

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, test } from 'vitest'
 import { fusing, largestError, numbersOn, onEachBackend } from '../on-each-backend.fixture.ts'
-import { attend, attentions, inputs, title } from './attention.fixture.ts'
+import { attentions, expectedOf, inputs, title } from './attention.fixture.ts'
 
 await onEachBackend(({ backend, kernels }) => {
   const fused = kernels?.includes('GuidedAttention')
@@ -17,10 +17,7 @@ await onEachBackend(({ backend, kernels }) => {
         expect((gradient as tf.Tensor).shape).toEqual(qkv.shape)
         return [value, gradient as tf.Tensor]
       })) as [Float32Array, Float32Array]
-      const [expectedY, expectedDqkv] = (await numbersOn('cpu', () => {
-        const { qkv, dy } = inputs(each)
-        return [attend(qkv, each), tf.grad((x) => attend(x as tf.Tensor3D, each))(qkv, dy)]
-      })) as [Float32Array, Float32Array]
+      const [expectedY, expectedDqkv] = await expectedOf(each)
       const scale = Math.max(...expectedDqkv.map(Math.abs))
       expect(largestError(y, expectedY), 'y').toBeLessThan(2e-6 * each.size ** 3)
       expect(largestError(dqkv, expectedDqkv) / scale, 'dqkv').toBeLessThan(2e-6 * each.size ** 2)
