@@ -39,6 +39,9 @@ export function browserForTests(): string | undefined {
   return undefined
 }
 
+/** Milliseconds that a page is waited for: what is stuck ends, and a slow machine is no failure. */
+export const patience = 120_000
+
 /** Starts the browser. Close it when done. */
 export function launchBrowser(path: string): Promise<Browser> {
   return chromium.launch({ executablePath: path, args: options })
@@ -62,6 +65,7 @@ export interface WatchedPage {
 /** Opens an address. */
 export async function openPage(browser: Browser | BrowserContext, address: string): Promise<WatchedPage> {
   const page = await browser.newPage()
+  page.setDefaultTimeout(patience)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error.stack ?? error)))
   page.on('console', (message) => {

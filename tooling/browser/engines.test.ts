@@ -56,7 +56,7 @@ describe.skipIf(!path)('in Chromium', () => {
       expect(
         Math.max(...pixels.map((value, i) => Math.abs(value - (expected.pixels[i] as number)))),
       ).toBeLessThan(1e-3)
-    }, 180_000)
+    })
 
     test('gives the golden vectors', async () => {
       const results = await inPage((page) =>

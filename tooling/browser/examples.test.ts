@@ -30,29 +30,23 @@ describe.skipIf(!path)('the production build of the example', () => {
     ['webpack', 'examples/webpack', 'wasm', /on WebAssembly with SIMD, /],
     ['webpack', 'examples/webpack', 'onnx', /on ONNX Runtime 1\.\d+\.\d+, WebAssembly, \d+ threads$/],
     ['cdn', 'examples/cdn', 'wasm', /on WebAssembly with SIMD, /],
-  ])(
-    '%s samples on %s, %s',
-    async (_, folder, engine, status) => {
-      const served = await serveFolder(join(root, folder))
-      const { page, problems } = await openPage(browser, 'about:blank')
-      await page.route(`${cdn}**`, publishedFile)
-      await page.goto(`${served.address}?engine=${engine}&steps=2`)
-      const text = page.locator('#status')
-      await page.waitForFunction(() =>
-        /Done|Failed/.test(document.querySelector('#status')?.textContent ?? ''),
-      )
-      expect(await text.textContent()).toMatch(status)
-      expect(problems).toEqual([])
-      const shown = await pixelsOf(page)
-      expect(shown).toHaveLength(expected.length)
-      expect(
-        Math.max(...shown.map((value, i) => Math.abs(value - ((expected[i] as number) + 1) * 127.5))),
-      ).toBeLessThan(1)
-      await page.close()
-      await served.close()
-    },
-    120_000,
-  )
+  ])('%s samples on %s, %s', async (_, folder, engine, status) => {
+    const served = await serveFolder(join(root, folder))
+    const { page, problems } = await openPage(browser, 'about:blank')
+    await page.route(`${cdn}**`, publishedFile)
+    await page.goto(`${served.address}?engine=${engine}&steps=2`)
+    const text = page.locator('#status')
+    await page.waitForFunction(() => /Done|Failed/.test(document.querySelector('#status')?.textContent ?? ''))
+    expect(await text.textContent()).toMatch(status)
+    expect(problems).toEqual([])
+    const shown = await pixelsOf(page)
+    expect(shown).toHaveLength(expected.length)
+    expect(
+      Math.max(...shown.map((value, i) => Math.abs(value - ((expected[i] as number) + 1) * 127.5))),
+    ).toBeLessThan(1)
+    await page.close()
+    await served.close()
+  })
 })
 
 /** What the canvases of the page show, 0 to 255. */

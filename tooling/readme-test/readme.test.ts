@@ -52,7 +52,7 @@ describe('TypeScript in the documents', () => {
     await rm(folder, { recursive: true, force: true })
     await mkdir(folder, { recursive: true })
     faults = await compile(new Map(examples.map(({ source, text }) => [source, text])))
-  }, 120_000)
+  })
 
   test.each(examples)('$at passes the type checker', ({ source }) => {
     expect(faults.get(source)).toEqual([])

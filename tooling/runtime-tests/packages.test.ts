@@ -20,7 +20,7 @@ beforeAll(async () => {
   project = join(work, 'project')
   packages = await packAll(join(work, 'tarballs'))
   await installAll(project, packages)
-}, 300_000)
+})
 afterAll(() => rm(work, { recursive: true, force: true }))
 
 /** `@guided-diffusion/backends/wasm` and the like: everything that can be imported. */

@@ -12,7 +12,9 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: ['node', 'import', 'default'] } },
   test: {
     include: ['src/**/*.test.ts', '*.test.{ts,mjs}'],
-    testTimeout: 60_000,
+    // what is stuck ends; a slow machine is no failure
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     passWithNoTests: true,
     pool: 'forks',
     reporters: reports

@@ -15,16 +15,26 @@ test('one at a time, whatever happens inside', async () => {
   let inside = 0
   let most = 0
   const waits: number[] = []
+  let allWait = () => {}
+  const contended = new Promise<void>((resolve) => {
+    allWait = resolve
+  })
   const run = async (n: number) => {
     inside++
     most = Math.max(most, inside)
+    await contended
     await setTimeout(20)
     inside--
     if (n === 1) throw new Error('broken')
     return n
   }
   const results = await Promise.allSettled(
-    [0, 1, 2, 3].map((n) => withLock(lock, () => run(n), { poll, onWait: () => waits.push(n) })),
+    [0, 1, 2, 3].map((n) => {
+      const onWait = () => {
+        if (waits.push(n) === 3) allWait()
+      }
+      return withLock(lock, () => run(n), { poll, onWait })
+    }),
   )
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
   expect(most).toBe(1)

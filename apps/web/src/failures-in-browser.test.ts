@@ -45,7 +45,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
 
       await devices.destroyLast()
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toMatch(/The graphics device was taken away/)
       await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
       await alert.getByRole('button', { name: 'Use WebAssembly' }).click()
@@ -65,7 +65,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
         })
       })
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toMatch(/The sampler ended(.|\s)*nothing goes any more/)
       await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
       await alert.getByRole('button', { name: 'Try again' }).click()
@@ -80,7 +80,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
           throw new Error('nothing goes once more')
         })
       })
-      await alert.getByText('nothing goes once more').waitFor({ timeout: 60_000 })
+      await alert.getByText('nothing goes once more').waitFor()
       await page.getByRole('combobox', { name: 'Steps' }).selectOption('5')
       expect(await alert.getByRole('button').allInnerTexts()).toEqual([
         'Try again',
@@ -105,7 +105,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await chooseEngine(page, 'webgpu')
       await sample(page, 5)
       const alert = page.getByRole('alert')
-      await alert.getByText('nothing goes on WebGPU').waitFor({ timeout: 60_000 })
+      await alert.getByText('nothing goes on WebGPU').waitFor()
       expect(await alert.getByRole('button').allInnerTexts()).toEqual([
         'Try again',
         'Use WebAssembly',
@@ -125,7 +125,7 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await chooseEngine(page, 'webgpu')
       await sample(page, 5)
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toMatch(/This engine does not run here(.|\s)*WebGPU/)
       expect(await alert.getByRole('button').allInnerTexts()).toEqual([
         'Use WebAssembly',

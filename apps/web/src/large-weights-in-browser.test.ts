@@ -39,7 +39,7 @@ describe.skipIf(!browserPath)('a large file of PyTorch', () => {
     await writeTorchDenoiser(path, config)
     served = await serveBuilt()
     context = await launchWithProfile(browserPath as string, join(folder, 'profile'))
-  }, 60_000)
+  })
   afterAll(async () => {
     await context?.close()
     await served?.close()
@@ -63,10 +63,10 @@ describe.skipIf(!browserPath)('a large file of PyTorch', () => {
     const alert = weights.getByRole('alert')
     const load = async () => {
       await dropFromDisk(page, path)
-      await alert.getByText('What is cifar10.pt?').waitFor({ timeout: 60_000 })
+      await alert.getByText('What is cifar10.pt?').waitFor()
       await alert.getByRole('combobox', { name: 'Image size' }).selectOption('32')
       await alert.getByRole('button', { name: 'Try with these' }).click()
-      await weights.getByText('cifar10.pt is ready.').waitFor({ timeout: 60_000 })
+      await weights.getByText('cifar10.pt is ready.').waitFor()
     }
 
     const largest = await largestRead(page)
@@ -103,5 +103,5 @@ describe.skipIf(!browserPath)('a large file of PyTorch', () => {
     await reads(page, /^2 steps in/)
     expect(farthest(await greyValues(page, /unguided, after step 2/), red)).toBeLessThan(3)
     expect(problems).toEqual([])
-  }, 180_000)
+  })
 })

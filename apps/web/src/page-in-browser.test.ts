@@ -68,16 +68,17 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
 
   test('takes a γ that is moved while a picture forms, and links to it', async () => {
     await pages.withPage('', async (page) => {
-      await sample(page, 10)
-      await reads(page, /^Step [2-5] of/)
+      await sample(page, 50)
+      await reads(page, /^Step ([2-9]|\d\d) of/)
       await page.locator('#gamma').fill('9')
-      await reads(page, /^10 steps in/)
-      const before = await greyValues(page, /guided towards sneaker, after step 10/)
+      await reads(page, /^50 steps in/)
+      const before = await greyValues(page, /guided towards sneaker, after step 50/)
       await page.getByRole('button', { name: 'Copy link' }).first().click()
-      expect(page.url()).toMatch(/gamma=4,[3-9]:9&/)
+      // wherever it was by then, neither at the beginning nor at the end
+      expect(page.url()).toMatch(/gamma=4,([2-9]|[1-4]\d):9&/)
       await page.reload()
-      await reads(page, /^10 steps in/)
-      expect(farthest(await greyValues(page, /guided towards sneaker, after step 10/), before)).toBeLessThan(
+      await reads(page, /^50 steps in/)
+      expect(farthest(await greyValues(page, /guided towards sneaker, after step 50/), before)).toBeLessThan(
         2,
       )
     })
@@ -182,7 +183,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       })
       await page.goto(`${pages.address}#steps=5&count=2&gamma=10`)
       await reads(page, /^5 steps in/)
-    }, 60_000)
+    })
     afterAll(() => page?.close())
 
     test('nothing has moved', async () => {

@@ -29,8 +29,7 @@ const loadFrom = async (page: Page, address: string) => {
   await page.getByRole('button', { name: 'Load', exact: true }).click()
 }
 
-const says = (page: Page, words: string | RegExp) =>
-  page.locator('#weights').getByText(words).waitFor({ timeout: 60_000 })
+const says = (page: Page, words: string | RegExp) => page.locator('#weights').getByText(words).waitFor()
 
 describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   const pages = pagesForTests()
@@ -78,7 +77,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
 
       await page.reload()
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toMatch(
         /large\.safetensors can't be loaded: the server does not answer/,
       )
@@ -96,13 +95,13 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     await pages.withPage('', async (page, problems) => {
       await dropFile(page, 'mine.pt', await readFile(torchFile))
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toMatch(/What is mine\.pt\?/)
       await alert.getByRole('combobox', { name: 'Image size' }).selectOption('16')
       await alert.getByRole('combobox', { name: 'Noise schedule' }).selectOption('cosine')
       await alert.getByRole('combobox', { name: 'Attention heads' }).selectOption('of 64 channels')
       await alert.getByRole('button', { name: 'Try with these' }).click()
-      await alert.getByText('mine.pt can’t be used').waitFor({ timeout: 60_000 })
+      await alert.getByText('mine.pt can’t be used').waitFor()
       await alert.getByRole('combobox', { name: 'Attention heads' }).selectOption('1 head')
       await alert.getByRole('button', { name: 'Try with these' }).click()
       await says(page, 'mine.pt is ready.')
@@ -183,7 +182,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       const number = figure
         .getByRole('group', { name: 'Class, which the denoiser is told' })
         .getByRole('spinbutton', { name: 'Number, 0 to 29' })
-      await number.fill('3', { timeout: 60_000 })
+      await number.fill('3')
       // the grid that the link asks for was sampled, and its columns would be alike
       expect(await page.locator('#figure-grid').count()).toBe(0)
       await sample(page, 5)
@@ -199,7 +198,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   test('that a link names on somebody else’s device are asked for', async () => {
     await pages.withPage('#model=file:mine.safetensors&steps=5', async (page) => {
       const alert = page.getByRole('alert')
-      await alert.waitFor({ timeout: 60_000 })
+      await alert.waitFor()
       expect(await alert.innerText()).toContain('mine.safetensors')
       await alert.getByRole('button', { name: 'Use the built-in model' }).click()
       await reads(page, /^5 steps in/)

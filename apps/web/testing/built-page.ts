@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isolation, type Served, serveFolder } from '@guided-diffusion/browser'
+import { isolation, patience, type Served, serveFolder } from '@guided-diffusion/browser'
 import type { Page } from 'playwright-core'
 
 const built = fileURLToPath(new URL('../dist', import.meta.url))
@@ -30,7 +30,7 @@ export async function finished(page: Page, figure = 'pair'): Promise<string> {
     .locator('.progress', { hasText: /steps in|Stopped|failed/ })
     .or(page.getByRole('alert'))
     .first()
-    .waitFor({ timeout: 120_000 })
+    .waitFor({ timeout: patience })
   return place.locator('.progress').innerText()
 }
 

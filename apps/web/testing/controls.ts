@@ -1,4 +1,5 @@
 /** What a reader does on the page. */
+import { patience } from '@guided-diffusion/browser'
 import type { Page, Worker } from 'playwright-core'
 
 /** Samples the first figure in some steps. */
@@ -15,7 +16,7 @@ export async function chooseEngine(page: Page, engine: string): Promise<void> {
 export async function reads(page: Page, words: RegExp): Promise<void> {
   const wanted = page.locator('.instrument .progress', { hasText: words })
   const alert = page.locator('#figure-pair').getByRole('alert')
-  await wanted.or(alert).first().waitFor({ timeout: 50_000 })
+  await wanted.or(alert).first().waitFor({ timeout: patience })
   if (!(await wanted.isVisible())) throw new Error(`The page says: ${await alert.innerText()}`)
 }
 

@@ -7,8 +7,9 @@ import type { Browser } from 'playwright-core'
 export const countsMemory = existsSync('/proc/self/clear_refs')
 
 /**
- * Watches the resident memory of all processes of a browser, in bytes: what they have now, and by how much the sum of
- * their peaks is above that once asked. The peaks need not be at one time, so that the rise is at most what is told.
+ * Watches the resident memory of the processes that a browser has now, in bytes: by how much the sum of their peaks is
+ * above what they have, once asked. The peaks need not be at one time, so that the rise is at most what is told. What a
+ * process beside takes that the browser starts meanwhile, a spare one for the next page say, is none of a page's memory.
  */
 export async function memoryRise(browser: Browser): Promise<() => Promise<number>> {
   const before = new Map<number, number>()
@@ -19,7 +20,7 @@ export async function memoryRise(browser: Browser): Promise<() => Promise<number
   }
   return async () => {
     let rise = 0
-    for (const id of await processes(browser)) rise += (await counted(id, 'VmHWM')) - (before.get(id) ?? 0)
+    for (const [id, had] of before) rise += Math.max(0, (await counted(id, 'VmHWM')) - had)
     return rise
   }
 }

@@ -25,7 +25,7 @@ export function pagesForTests(): Pages {
   beforeAll(async () => {
     served = await serveBuilt()
     browser = await launchBrowser(browserPath as string)
-  }, 120_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await served?.close()

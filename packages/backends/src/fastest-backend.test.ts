@@ -49,7 +49,7 @@ test('a choice is remembered for the same drivers, and measured anew where it no
     storage: remembered,
     work: async (driver: string) => {
       worked.push(driver)
-      await wait(driver === 'wasm' ? 0.03 : 0.001)
+      await wait(driver === 'wasm' ? 0.3 : 0.001)
     },
   }
   expect((await fastestBackend([wasm(), cpu()], options)).name).toBe('cpu')

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { describe, expect, test } from 'vitest'
 import { arrayDataset } from './array-dataset.ts'
 import { type BatchOptions, batches, type ImageBatch } from './batches.ts'

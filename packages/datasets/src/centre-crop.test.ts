@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { describe, expect, test } from 'vitest'
 import { centreCrop } from './centre-crop.ts'
 import type { Picture } from './picture.ts'

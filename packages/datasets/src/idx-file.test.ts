@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { describe, expect, test } from 'vitest'
 import { readIdx } from './idx-file.ts'
 

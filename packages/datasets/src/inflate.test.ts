@@ -1,5 +1,5 @@
 import { deflateSync, gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { expect, test } from 'vitest'
 import { concatenated, inflate, isGzip } from './inflate.ts'
 

@@ -1,5 +1,5 @@
 import { crc32, deflateSync } from 'node:zlib'
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { encode } from 'fast-png'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { expect, test } from 'vitest'
 import type { Picture } from './picture.ts'
 import { bicubic, box, resample } from './resample.ts'

@@ -1,7 +1,7 @@
 import { startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
+import fc from '@guided-diffusion/tooling/properties'
 import * as tf from '@tensorflow/tfjs-core'
-import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { discretizedGaussianLogLikelihood } from './discretized-gaussian.ts'
 import { gaussianKl, meanPerSample } from './kl.ts'

@@ -1,8 +1,8 @@
 import { startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
 import type { Guidance, GuidanceContext } from '@guided-diffusion/diffusion'
+import fc from '@guided-diffusion/tooling/properties'
 import * as tf from '@tensorflow/tfjs-core'
-import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { during, scaleBy, sum } from './composition.ts'
 

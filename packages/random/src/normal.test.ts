@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { expect, test } from 'vitest'
 import { randomBits } from './bits.ts'
 import { normal } from './normal.ts'

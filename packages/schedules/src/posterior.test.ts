@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { expect, test } from 'vitest'
 import { linearSchedule } from './linear.ts'
 import { posteriorTables } from './posterior.ts'

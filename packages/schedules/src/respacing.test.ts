@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '@guided-diffusion/tooling/properties'
 import { expect, test } from 'vitest'
 import { cosineSchedule } from './cosine.ts'
 import { linearSchedule } from './linear.ts'

@@ -107,7 +107,7 @@ describe('pull', () => {
     expect(told).toContain(`SHA-256 ${sha256}`)
     const { stdout } = await program(['models', 'list', '--cache', 'cache'], { cwd })
     expect(stdout).toMatch(new RegExp(`^${name} .* here$`, 'm'))
-  }, 120_000)
+  })
 
   test('a file of another model is not taken for this one', async () => {
     const { url } = await mirror(file, () => 'whole')
@@ -116,7 +116,7 @@ describe('pull', () => {
       /^error: What was downloaded is not 64x64_classifier: The weights do not fit the network \(\d+ tensors\): .* Check the address of the mirror\.$/,
     )
     expect(await readdir(join(cwd, 'other'))).toEqual([])
-  }, 120_000)
+  })
 
   test('nor is a web page', async () => {
     await writeFile(join(cwd, 'page.html'), '<!DOCTYPE html><title>Sign in</title>')
@@ -139,13 +139,9 @@ describe('pull', () => {
       'pull lsun_cat lsun_horse --sha256 00',
       'error: --sha256 is the digest of one file. Pull one name at a time with it.',
     ],
-  ])(
-    '%s',
-    async (line, expected) => {
-      expect(await failure(['models', ...line.split(' ')], { cwd })).toContain(expected)
-    },
-    60_000,
-  )
+  ])('%s', async (line, expected) => {
+    expect(await failure(['models', ...line.split(' ')], { cwd })).toContain(expected)
+  })
 
   test('a model that was not pulled is told how to be', async () => {
     expect(await failure(['sample', '--model', '64x64_diffusion', '--cache', 'none'], { cwd })).toBe(

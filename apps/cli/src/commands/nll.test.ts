@@ -35,7 +35,7 @@ beforeAll(async () => {
     '2',
   ]
   expect((await program([...args, ...tinyNetwork], { cwd })).code).toBe(0)
-}, 120_000)
+})
 
 test('bits per dimension of the first images, as the library measures them, on wasm and as a graph', async () => {
   await tf.setBackend('cpu')
@@ -87,7 +87,7 @@ test('bits per dimension of the first images, as the library measures them, on w
     for (const [i, row] of means.entries())
       for (const [t, wanted] of row.entries()) expect((terms[i]?.[t] as number) / wanted).toBeCloseTo(1, 2)
   }
-}, 120_000)
+})
 
 test('a network that has a null class needs no labels', async () => {
   const text = await nll(

@@ -33,7 +33,7 @@ beforeAll(async () => {
     const { code, stderr } = await program(args, { cwd })
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('training 1/1 steps') })
   }
-}, 120_000)
+})
 
 test('guided by its own classifier, classes by name in any case', async () => {
   const networks = '--model denoiser/model.safetensors --classifier classifier/model.safetensors'

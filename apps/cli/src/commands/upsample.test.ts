@@ -65,7 +65,7 @@ beforeAll(async () => {
   await run(
     `train denoiser --data data --class-names Across,Down,Aslant --out denoiser --steps 1 --batch 2 ${tinyNetwork.slice(0, -2).join(' ')}`,
   )
-}, 120_000)
+})
 
 test('pictures of twice the size, with their labels, the same in any batch', async () => {
   await run('upsample --model up.safetensors --input small.npz --steps 3 --out a.npz')

@@ -1,8 +1,8 @@
 /** The fused operations of `@guided-diffusion/models`, traced, beside their definitions in plain operations. */
 import { registerGradients, startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
+import fc from '@guided-diffusion/tooling/properties'
 import * as tf from '@tensorflow/tfjs-core'
-import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { compile } from '../compile.ts'
 import { onnxRuntimeNode } from '../node.ts'
@@ -101,7 +101,7 @@ test('attention and its gradient', async () => {
     }),
     { numRuns: 40 },
   )
-}, 60_000)
+})
 
 const normCases = fc.record({
   batch: fc.integer({ min: 1, max: 3 }),
@@ -164,4 +164,4 @@ test('GroupNorm and its gradients', async () => {
     }),
     { numRuns: 60 },
   )
-}, 60_000)
+})

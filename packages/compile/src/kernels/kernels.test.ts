@@ -1,7 +1,7 @@
 import { registerGradients, startBackend } from '@guided-diffusion/backends'
 import { cpu } from '@guided-diffusion/backends/cpu'
+import fc from '@guided-diffusion/tooling/properties'
 import * as tf from '@tensorflow/tfjs-core'
-import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { compile } from '../compile.ts'
 import { onnxRuntimeNode } from '../node.ts'
@@ -211,7 +211,7 @@ describe('layout', () => {
       }),
       { numRuns: 60 },
     )
-  }, 120_000)
+  })
 
   test.each([
     ['split', (x: tf.Tensor) => tf.add(...(tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor]))],
@@ -270,7 +270,7 @@ describe('matrices', () => {
       }),
       { numRuns: 60 },
     )
-  }, 60_000)
+  })
 
   test.each([
     [2, 5, 5],
