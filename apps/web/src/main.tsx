@@ -8,4 +8,6 @@ setTimeout(() => {
   openLink()
   render(<App />, document.getElementById('page') as HTMLElement)
 })
+// a link that is opened in a page which is open already, or gone back to
+addEventListener('hashchange', openLink)
 keepForOffline()

@@ -15,6 +15,8 @@ import { mainThreadTasks } from '../testing/main-thread.ts'
 import { farthest, torchFile } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 import { toBytes } from './pixels.ts'
+import { emptyWish, painted } from './wish.ts'
+import { encodeWish } from './wish-code.ts'
 
 /** What the page should show: one noise alone and guided, sampled in Node. */
 async function sampledInNode(steps: number, label: number, gamma: number): Promise<Uint8Array[]> {
@@ -93,6 +95,68 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       await sample(page, 5)
       await reads(page, /^5 steps in/)
       expect(problems).toEqual([])
+    })
+  })
+
+  test('shows one of the pictures that there are, also when there are fewer than before', async () => {
+    await pages.withPage('#count=3&steps=5', async (page) => {
+      await reads(page, /^5 steps in/)
+      await page.getByRole('radio', { name: 'Noise 3 of 3' }).check({ force: true })
+      const third = await greyValues(page, /guided towards sneaker, after step 5/)
+      await page.getByRole('combobox', { name: 'Pictures' }).selectOption('1')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      const first = await greyValues(page, /guided towards sneaker, after step 5/)
+      expect(farthest(first, third)).toBeGreaterThan(30)
+    })
+  })
+
+  test('goes where a link leads that is opened in it', async () => {
+    await pages.withPage('#steps=5', async (page) => {
+      await reads(page, /^5 steps in/)
+      const before = await greyValues(page, /guided towards sneaker, after step 5/)
+      await page.evaluate(() => {
+        location.hash = 'class=8&steps=10'
+      })
+      await reads(page, /^10 steps in/)
+      await page.getByRole('img', { name: /guided towards bag, after step 10/ }).waitFor()
+      await page.goBack()
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /guided towards sneaker, after step 5/), before)).toBeLessThan(2)
+    })
+  })
+
+  test('tells of a link what the model cannot make, and the keyboard goes on from there', async () => {
+    await pages.withPage('#class=42&steps=5', async (page) => {
+      const alert = page.getByRole('alert')
+      await alert.getByText('There is no class 42: Fashion-MNIST knows 10, counted from 0.').waitFor()
+      await alert.getByRole('button', { name: 'Try again' }).press('Enter')
+      await reads(page, /^5 steps in/)
+      await page.getByRole('img', { name: /guided towards t-shirt, after step 5/ }).waitFor()
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Sample')
+    })
+    const wish = encodeWish(painted(emptyWish([16, 16, 1]), 'bright', { x: 8, y: 8, radius: 3 }))
+    await pages.withPage(`#figure=paint&steps=5&wish=${wish}`, async (page) => {
+      await page
+        .getByRole('alert')
+        .getByText('What was painted is for pictures of 16 × 16 × 1, and Fashion-MNIST makes 28 × 28 × 1.')
+        .waitFor()
+    })
+  })
+
+  test('tries a link again with the γ that it says', async () => {
+    await pages.withPage('', async (page) => {
+      let fails = true
+      await page.route('**/denoiser*.safetensors', (route) => (fails ? route.abort() : route.continue()))
+      await page.goto(`${pages.address}#gamma=4,3:9&steps=5`)
+      await page.reload()
+      const alert = page.getByRole('alert')
+      await alert.waitFor()
+      fails = false
+      await alert.getByRole('button', { name: 'Try again' }).click()
+      await reads(page, /^5 steps in/)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toContain('gamma=4,3:9&')
     })
   })
 
@@ -194,6 +258,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     test('the keyboard goes through the controls from top to bottom, on a phone too', async () => {
       for (const width of [1280, 390]) {
         await page.setViewportSize({ width, height: 900 })
+        await page.waitForFunction(classesFollowSlider, width < 600)
         await page.locator('[name=sample]:checked').focus()
         const places: number[] = []
         for (let i = 0; i < 9; i++) {
@@ -228,6 +293,13 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     })
   })
 })
+
+/** Whether the classes stand behind the slider in the document, as they do on phones, or before it. Runs in the page. */
+function classesFollowSlider(follow: boolean): boolean {
+  const [slider, classes] = ['#gamma', '#figure-pair .classes'].map((name) => document.querySelector(name))
+  const place = slider?.compareDocumentPosition(classes as Element) ?? 0
+  return Boolean(place & Node.DOCUMENT_POSITION_FOLLOWING) === follow
+}
 
 /** How far down the page the focused element stands. Runs in the page. */
 function middleOfFocus(): number {

@@ -1,4 +1,5 @@
 /** What the page asks the worker to sample: plain data, which a link can hold too. */
+import { encodeFacts } from './facts-code.ts'
 
 /** A denoiser and the classifier that guides it. */
 export interface ModelChoice {
@@ -22,6 +23,13 @@ export interface FileFacts {
 }
 
 export const builtIn = 'built-in'
+
+/** Whether two choices are the same files, read in the same way. */
+export function isSameModel(a: ModelChoice, b: ModelChoice): boolean {
+  const parts = ({ denoiser, classifier, facts }: ModelChoice) =>
+    JSON.stringify([denoiser, classifier, facts && encodeFacts(facts)])
+  return parts(a) === parts(b)
+}
 
 /** `auto` takes the fastest that runs here. */
 export const engineChoices = ['auto', 'webgpu', 'onnx-webgpu', 'onnx-wasm', 'wasm'] as const

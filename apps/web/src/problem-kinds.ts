@@ -2,10 +2,18 @@
 import type { Problem } from './protocol.ts'
 
 /**
- * `file`: weights that cannot be had or used. `lost`: the device was taken away. `ended`: the worker is gone.
+ * `file`: weights that cannot be had or used. `misfit`: pictures that the model does not make. `lost`: the device was taken away. `ended`: the worker is gone.
  * `unavailable`: the engine does not run here. `memory`, `numbers`: what they say. `other`: anything else.
  */
-export type ProblemKind = 'file' | 'lost' | 'ended' | 'unavailable' | 'memory' | 'numbers' | 'other'
+export type ProblemKind =
+  | 'file'
+  | 'misfit'
+  | 'lost'
+  | 'ended'
+  | 'unavailable'
+  | 'memory'
+  | 'numbers'
+  | 'other'
 
 const kinds: Readonly<Record<string, ProblemKind>> = {
   BackendLostError: 'lost',
@@ -16,6 +24,7 @@ const kinds: Readonly<Record<string, ProblemKind>> = {
   ModelConfigError: 'file',
   ModelFileError: 'file',
   NoBackendError: 'unavailable',
+  PlanMisfitError: 'misfit',
   RefusedGlobalError: 'file',
   RuntimeError: 'memory',
   RuntimeUnavailableError: 'unavailable',
@@ -38,5 +47,7 @@ export function kindOf({ name, message }: Pick<Problem, 'name' | 'message'>): Pr
 
 /** Whether an engine that met this problem may go on. Of the others nobody knows in which state they left it. */
 export function sparesEngine(problem: Problem): boolean {
-  return problem.name === 'AbortError' || ['file', 'unavailable', 'numbers'].includes(kindOf(problem))
+  return (
+    problem.name === 'AbortError' || ['file', 'misfit', 'unavailable', 'numbers'].includes(kindOf(problem))
+  )
 }

@@ -3,9 +3,9 @@ import { batch, type Signal, signal } from '@preact/signals'
 import * as client from './engine-client.ts'
 import { type Figure, figures, type LinkState } from './link.ts'
 import { keepUsed } from './offline.ts'
-import { distinctCells, type GammaPath, type RunPlan } from './plan.ts'
+import { distinctCells, type GammaPath, isSameModel, type RunPlan } from './plan.ts'
 import { isGuided, type Loading, type ModelFacts, type Problem, type StepPicture } from './protocol.ts'
-import { engineFacts, gamma, modelFacts, takeModel } from './settings.ts'
+import { model as chosenModel, engineFacts, gamma, modelFacts, takeModel } from './settings.ts'
 
 export interface Run {
   readonly plan: RunPlan
@@ -13,10 +13,15 @@ export interface Run {
   readonly status: 'loading' | 'sampling' | 'done' | 'stopped'
   readonly loading?: Loading
   /** Steps made so far. */
+  readonly steps: readonly Step[]
+  /** Pictures of steps, in their order: of the last one always, of those before as far as there is room. */
   readonly frames: readonly StepPicture[]
   /** How many there will be, as far as known. */
   readonly total: number
 }
+
+/** What is kept of every step. */
+export type Step = Pick<StepPicture, 'index' | 'gamma' | 'probabilities' | 'took'>
 
 /** The last run of each figure. */
 export const runs = Object.fromEntries(figures.map((figure) => [figure, signal(undefined)])) as Record<
@@ -31,7 +36,7 @@ export const problem = signal<(Problem & { readonly figure: Figure }) | undefine
 export const announcement = signal('')
 
 let task: client.Task | undefined
-/** Whether γ was set by hand in this run. */
+/** Whether γ was set by hand since the last run began. */
 let touched = false
 let running: object | undefined
 
@@ -48,6 +53,7 @@ export function start(figure: Figure, plan: RunPlan): void {
       plan,
       model: modelFacts.peek(),
       status: 'loading',
+      steps: [],
       frames: [],
       total: plan.steps,
     }
@@ -72,15 +78,23 @@ export function start(figure: Figure, plan: RunPlan): void {
     onReady: (model, engine) => {
       if (running !== me) return
       batch(() => {
-        takeModel(model)
+        // another may have been chosen meanwhile
+        if (isSameModel(plan.model, chosenModel.peek())) takeModel(model)
         engineFacts.value = engine
         // what the plan was made for may have been another model: the worker leaves out what this one makes twice
         change({ model, plan: { ...plan, cells: distinctCells(plan.cells, isGuided(model)) } })
       })
     },
     onStep: (step) => {
-      const frames = runs[figure].peek()?.frames ?? []
-      change({ status: 'sampling', frames: [...frames, step], total: step.total })
+      const { steps = [], frames = [] } = runs[figure].peek() ?? {}
+      const { index, gamma: used, probabilities, took } = step
+      change({
+        status: 'sampling',
+        steps: [...steps, { index, gamma: used, probabilities, took }],
+        // only the first figure goes back to steps before
+        frames: figure === 'pair' ? withinRoom([...frames, step]) : [step],
+        total: step.total,
+      })
       // a γ that changes along the way, as a link may have it, moves the slider
       if (running === me && !touched && plan.gammas.length > 1) gamma.value = step.gamma
       const tenth = Math.max(1, Math.round(step.total / 5))
@@ -115,23 +129,39 @@ export function stop(): void {
   })
 }
 
-/** γ for the steps to come of what runs. */
+/** γ was set by hand: it holds for the steps to come of what runs. */
 export function changeGamma(value: number): void {
   touched = true
   task?.setGamma(value)
 }
 
+/** γ for a run that is tried again: as it was planned, unless γ was set by hand since. */
+export function gammasAgain(figure: Figure): GammaPath | undefined {
+  return touched ? undefined : runs[figure].peek()?.plan.gammas
+}
+
 /** γ as the steps of a run had it. */
-export function gammasOf({ frames, plan }: Run): GammaPath {
-  if (frames.length === 0) return plan.gammas
+export function gammasOf({ steps, plan }: Run): GammaPath {
+  if (steps.length === 0) return plan.gammas
   const path: [number, number][] = []
-  for (const { index, gamma } of frames) if (path.at(-1)?.[1] !== gamma) path.push([index, gamma])
+  for (const { index, gamma } of steps) if (path.at(-1)?.[1] !== gamma) path.push([index, gamma])
   return path
 }
 
+/** Bytes that the pictures of a run may take. */
+const room = 2 ** 28
+
+/** As many pictures as there is room for: where it ends, every second one goes, but never the last. */
+export function withinRoom(frames: readonly StepPicture[], most = room): readonly StepPicture[] {
+  const bytes = frames.reduce((sum, { x, xStart, pull }) => sum + x.length + xStart.length + pull.length, 0)
+  return bytes <= most ? frames : frames.filter((_, i) => (frames.length - 1 - i) % 2 === 0)
+}
+
 /** What a link must hold to make a run's pictures again. */
-export function linkOf(figure: Figure, run: Run, count: number): LinkState {
+export function linkOf(figure: Figure, run: Run): LinkState {
   const { plan } = run
+  // the other figures have their number of noises
+  const count = figure === 'pair' ? new Set(plan.cells.map(({ sample }) => sample)).size : 1
   return {
     figure,
     ...plan.model,

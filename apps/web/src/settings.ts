@@ -1,7 +1,7 @@
 /** What the reader has chosen. Signals: whoever reads one is drawn anew when it changes. */
 import { batch, signal } from '@preact/signals'
 import { decodeLink, defaults, type LinkState } from './link.ts'
-import { builtIn, type EngineChoice, type ModelChoice, type SamplerChoice } from './plan.ts'
+import { builtIn, type EngineChoice, isSameModel, type ModelChoice, type SamplerChoice } from './plan.ts'
 import type { EngineFacts, ModelFacts } from './protocol.ts'
 
 export const model = signal<ModelChoice>({ denoiser: builtIn })
@@ -37,9 +37,9 @@ export const modelFacts = signal<ModelFacts>(fashion)
 /** The engine that runs, once one does. */
 export const engineFacts = signal<EngineFacts | undefined>(undefined)
 
-/** The name of a class, or its number. */
-export function className(which: number): string {
-  return modelFacts.value.classNames[which] ?? `class ${which}`
+/** The name of a class of a model, or its number. */
+export function className({ classNames }: ModelFacts, which: number): string {
+  return classNames[which] ?? `class ${which}`
 }
 
 /** A model that was loaded: its classes and sizes take the place of those before. */
@@ -58,15 +58,17 @@ export function takeBuiltIn(): void {
   })
 }
 
-/** Takes the settings of a link. */
+/** Takes the settings of a link. Until its model is loaded it is taken to be like the built-in one. */
 export function takeLink(state: LinkState): void {
   const { denoiser, classifier, facts } = state
   batch(() => {
-    model.value = {
+    const chosen = {
       denoiser,
       ...(classifier === undefined ? {} : { classifier }),
       ...(facts ? { facts } : {}),
     }
+    if (!isSameModel(chosen, model.peek())) modelFacts.value = fashion
+    model.value = chosen
     engine.value = state.engine
     label.value = state.label
     gamma.value = state.gammas[0]?.[1] ?? 0
@@ -77,7 +79,7 @@ export function takeLink(state: LinkState): void {
   })
 }
 
-/** The link that the page was opened with, if it was opened with one. */
+/** The link in the address, if there is one. */
 export function openedLink(): ReturnType<typeof decodeLink> | undefined {
   const { hash } = globalThis.location
   return hash.includes('=') ? decodeLink(hash) : undefined

@@ -3,8 +3,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { serveFolder } from '@guided-diffusion/browser'
 import type { DiffusionDescription } from '@guided-diffusion/diffusion'
+import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { greyValues } from '../testing/built-page.ts'
@@ -203,6 +205,65 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       await alert.getByRole('button', { name: 'Use the built-in model' }).click()
       await reads(page, /^5 steps in/)
     })
+  })
+
+  test('and once such a file is dropped, the link is sampled as it says', async () => {
+    const expected = await sampledAlone(torchFile, {
+      config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
+      diffusion: { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-large' },
+      steps: 5,
+      shape: [16, 16, 3],
+    })
+    await pages.withPage('#model=file:mine.pt&trained=16,1,legacy,cosine&steps=5', async (page) => {
+      await page.getByRole('alert').getByText('mine.pt is a file on the device').waitFor()
+      await dropFile(page, 'mine.pt', await readFile(torchFile))
+      await reads(page, /^5 steps in/)
+      const red = expected.filter((_, i) => i % 3 === 0)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
+    })
+  })
+
+  test('are told apart by what they hold: a denoiser and its classifier, or a classifier for the denoiser there', async () => {
+    const [denoiser, classifier] = await Promise.all(
+      [pretrained.denoiser, pretrained.classifier].map((address) => readFile(fileURLToPath(address))),
+    )
+    const file = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/octet-stream', buffer })
+    await pages.withPage('', async (page) => {
+      const input = page.locator('input[type=file]')
+      await input.setInputFiles([
+        file('one.safetensors', classifier as Buffer),
+        file('two.safetensors', denoiser as Buffer),
+      ])
+      await says(page, /\.safetensors is ready\./)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toContain('&model=file:two.safetensors&classifier=file:one.safetensors')
+      await page.getByRole('button', { name: 'Back to the built-in one' }).click()
+      await input.setInputFiles([file('judge.safetensors', classifier as Buffer)])
+      await says(page, 'judge.safetensors is ready.')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toMatch(/&classifier=file:judge\.safetensors$/)
+      expect(page.url()).not.toContain('model=')
+    })
+  })
+
+  test('that never come can be given up', async () => {
+    const server = createServer(() => undefined)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    await pages.withPage('', async (page, problems) => {
+      await loadFrom(page, `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.safetensors`)
+      await page.getByRole('progressbar', { name: 'Loading a.safetensors' }).waitFor()
+      await page.locator('#weights').getByRole('button', { name: 'Cancel' }).click()
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(await page.getByRole('progressbar', { name: 'Loading a.safetensors' }).count()).toBe(0)
+      expect(problems).toEqual([])
+    })
+    server.closeAllConnections()
+    server.close()
   })
 })
 

@@ -11,6 +11,8 @@ describe('a wish as text', () => {
     const colour = painted(emptyWish([8, 8, 3], 1), 'bright', { x: 0, y: 0, radius: 2 })
     expect(decodeWish(encodeWish(colour), 1)).toEqual(colour)
     expect(decodeWish(encodeWish(emptyWish([64, 64, 3], 4)), 4)).toEqual(emptyWish([64, 64, 3], 4))
+    const large = painted(emptyWish([256, 256, 3], 2), 'bright', { x: 200, y: 100, radius: 30 })
+    expect(decodeWish(encodeWish(large), 2)).toEqual(large)
   })
 
   test('is short where much is alike', () => {
@@ -22,7 +24,9 @@ describe('a wish as text', () => {
   test.each([
     ['not base64', '§§'],
     ['nothing', ''],
-    ['no pixels', btoa('\x00\x00\x01')],
+    ['no pixels', btoa('\x00\x00\x00\x01')],
+    ['a side that is cut off', btoa('\x00\x01')],
+    ['more pixels than any model makes', btoa('\x00\xff\xff\x01\x01\x00')],
     ['an oblong', btoa('\x02\x03\x01\x06\x00')],
     ['two channels', btoa('\x02\x02\x02\x04\x00')],
     ['too few pixels', btoa('\x02\x02\x01\x03\x00')],

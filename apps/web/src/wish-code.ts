@@ -2,7 +2,7 @@
  * A painted wish as text for a link: runs of equal pixels, as bytes, in base64url.
  *
  * bytes = height, width, channels, then for each run: length (1 … 255), painted (0 or 1), and where painted the value of
- * each channel.
+ * each channel. Sides above 255 stand as 0, the side in two bytes, channels.
  */
 import type { Wish } from './plan.ts'
 
@@ -10,7 +10,7 @@ import type { Wish } from './plan.ts'
 export function encodeWish({ mask, target }: Wish): string {
   const side = Math.sqrt(mask.length)
   const channels = target.length / mask.length
-  const bytes = [side, side, channels]
+  const bytes = side < 256 ? [side, side, channels] : [0, side >> 8, side & 255, channels]
   const same = (a: number, b: number) =>
     mask[a] === mask[b] &&
     (mask[a] === 0 ||
@@ -24,7 +24,7 @@ export function encodeWish({ mask, target }: Wish): string {
     if (mask[start]) bytes.push(...target.subarray(start * channels, (start + 1) * channels))
     start = end
   }
-  return btoa(String.fromCharCode(...bytes))
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replace(/=+$/, '')
@@ -33,13 +33,16 @@ export function encodeWish({ mask, target }: Wish): string {
 /** The wish of a text, or undefined where it is none. */
 export function decodeWish(text: string, strength: number): Wish | undefined {
   const bytes = bytesOf(text)
-  const [height = 0, width = 0, channels = 0] = bytes ?? []
+  if (!bytes) return undefined
+  const [height = 0, width = 0, channels = 0] =
+    bytes[0] === 0 ? [sideIn(bytes), sideIn(bytes), bytes[3]] : bytes
   const pixels = height * width
-  if (!bytes || pixels === 0 || height !== width || (channels !== 1 && channels !== 3)) return undefined
+  if (pixels === 0 || height !== width || height > largestSide) return undefined
+  if (channels !== 1 && channels !== 3) return undefined
   const mask = new Uint8Array(pixels)
   const target = new Uint8Array(pixels * channels)
   let pixel = 0
-  let at = 3
+  let at = bytes[0] === 0 ? 4 : 3
   while (at < bytes.length) {
     const [length = 0, painted = 2] = bytes.subarray(at, at + 2)
     const value = bytes.subarray(at + 2, at + 2 + (painted ? channels : 0))
@@ -52,6 +55,11 @@ export function decodeWish(text: string, strength: number): Wish | undefined {
   }
   return pixel === pixels ? { mask, target, strength } : undefined
 }
+
+/** More than any picture of a model here has: a link is nobody's word for how much memory to take. */
+const largestSide = 1024
+
+const sideIn = ([, high = 0, low = 0]: Uint8Array) => 256 * high + low
 
 function bytesOf(text: string): Uint8Array | undefined {
   try {

@@ -8,6 +8,13 @@ export function emptyWish([height, width, channels]: readonly [number, number, n
   return { mask: new Uint8Array(pixels), target: new Uint8Array(pixels * channels), strength }
 }
 
+/** The wish, where it is about pictures of this shape; else an empty one. */
+export function fittingWish(painted: Wish, shape: readonly [number, number, number]): Wish {
+  const [height, width, channels] = shape
+  const fits = painted.mask.length === height * width && painted.target.length === height * width * channels
+  return fits ? painted : emptyWish(shape, painted.strength)
+}
+
 export const wish = signal<Wish>(emptyWish([28, 28, 1]))
 
 /** What a brush leaves: `bright`, `dark`, the pixels of a picture, or nothing. */

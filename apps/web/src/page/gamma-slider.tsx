@@ -1,5 +1,5 @@
 import { limits } from '../link.ts'
-import { active, changeGamma } from '../runs.ts'
+import { changeGamma } from '../runs.ts'
 import { gamma } from '../settings.ts'
 
 /** γ: may be moved while a picture forms. */
@@ -21,7 +21,7 @@ export function GammaSlider({ id }: { id: string }) {
         style={{ '--share': value / limits.gamma }}
         onInput={({ currentTarget }) => {
           gamma.value = Number(currentTarget.value)
-          if (active.value) changeGamma(gamma.value)
+          changeGamma(gamma.value)
         }}
       />
       <div class="ticks" aria-hidden="true">

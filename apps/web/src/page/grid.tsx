@@ -15,7 +15,7 @@ export function Grid() {
   const last = runs.grid.value
   const run = last && isGuided(last.model) ? last : undefined
   const frame = run?.frames.at(-1)
-  const name = className(run?.plan.cells[0]?.label ?? label.value)
+  const name = className(run?.model ?? modelFacts.value, run?.plan.cells[0]?.label ?? label.value)
   const sure = (gamma: number) => {
     if (!run || !frame || frame.probabilities.length === 0) return undefined
     const { classes } = run.model
@@ -43,7 +43,7 @@ export function Grid() {
           plan={gridPlan}
           words={`Sample ${gridRows * gridGammas.length} pictures`}
         />
-        <Share run={run} figure="grid" count={1} />
+        <Share run={run} figure="grid" />
         <ProblemPanel figure="grid" again={gridPlan} />
       </div>
       <table class="grid">

@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals'
+import type { GammaPath } from '../plan.ts'
 import { pairCells, pairPlan } from '../plans.ts'
-import { isGuided, type StepPicture } from '../protocol.ts'
-import { type Run, runs } from '../runs.ts'
+import { isGuided, type ModelFacts, type StepPicture } from '../protocol.ts'
+import { gammasAgain, type Run, runs } from '../runs.ts'
 import { className, count, gamma, label, modelFacts, seed, steps } from '../settings.ts'
 import { ClassPicker } from './class-picker.tsx'
 import { cellPixels, cellProbabilities, noisePixels, pullPixels } from './frame-pixels.ts'
@@ -26,12 +27,15 @@ phone.addEventListener('change', () => {
 
 /** The first figure: one noise, left alone and guided, and everything that happens on the way. */
 export function Instrument() {
-  const run = currentRun()
   const which = Math.min(focus.value, count.value - 1)
-  const made = run?.frames.length ?? 0
-  const at = moment.value === 'live' ? made : Math.min(moment.value, made)
-  const frame = run?.frames[at - 1]
+  const run = runOf(which)
+  const made = run?.steps.length ?? 0
+  const wanted = moment.value === 'live' ? made : Math.min(moment.value, made)
+  // the last one that there is a picture of
+  const frame = run?.frames.findLast(({ index }) => index < wanted)
+  const at = frame ? frame.index + 1 : 0
   const facts = run?.model ?? modelFacts.value
+  const guidesNext = isGuided(modelFacts.value)
   const noise = () => noisePixels(seed.value, which, modelFacts.value.shape)
   const picture = (cell: number) => (frame ? cellPixels(frame.x, cell, facts.shape) : noise())
   const foreseen = (cell: number) => frame && cellPixels(frame.xStart, cell, facts.shape)
@@ -39,7 +43,8 @@ export function Instrument() {
   const guides = isGuided(facts)
   const likely = (cell: number) =>
     frame && frame.probabilities.length > 0 ? cellProbabilities(frame, cell, facts.classes) : undefined
-  const name = className(run?.plan.cells[0]?.label ?? label.value)
+  const wantedClass = run?.plan.cells[0]?.label ?? label.value
+  const name = className(facts, wantedClass)
   const alone = guides ? 'left alone' : 'unguided'
   const title = guides ? 'Left alone' : facts.classes > 0 ? name : 'Sampled'
   const pull = frame && pullPixels(frame, guided, facts.shape)
@@ -49,7 +54,7 @@ export function Instrument() {
       id="figure-pair"
       aria-label={guides ? 'Sampling, alone and guided' : 'Sampling'}
     >
-      <ProblemPanel figure="pair" again={begin} />
+      <ProblemPanel figure="pair" again={() => begin(gammasAgain('pair'))} />
       <div class="stage">
         <div class={guides ? 'pair' : 'pair single'}>
           <figure class="view">
@@ -59,7 +64,7 @@ export function Instrument() {
               {guides && <Picture pixels={undefined} label="No pull" empty="no pull" />}
             </div>
             <figcaption>
-              <b class="free">{title}</b> <span>{verdict(likely(free))}</span>
+              <b class="free">{title}</b> <span>{verdict(facts, likely(free))}</span>
             </figcaption>
           </figure>
           {guides && (
@@ -81,7 +86,7 @@ export function Instrument() {
                 <b class="guided">
                   Guided, <i>γ</i> = {(frame?.gamma ?? gamma.value).toFixed(1)}
                 </b>{' '}
-                <span>{verdict(likely(guided))}</span>
+                <span>{verdict(facts, likely(guided))}</span>
               </figcaption>
             </figure>
           )}
@@ -101,11 +106,11 @@ export function Instrument() {
       </div>
       <div class="controls">
         {!onPhone.value && <ClassPicker />}
-        {guides && <GammaSlider id="gamma" />}
-        <SampleButton figure="pair" plan={begin} words="Sample" />
+        {guidesNext && <GammaSlider id="gamma" />}
+        <SampleButton figure="pair" plan={() => begin()} words="Sample" />
         {onPhone.value && <ClassPicker />}
         <RunSettings />
-        <Share run={run} figure="pair" cell={guided} count={count.value} />
+        <Share run={run} figure="pair" cell={guided} />
       </div>
       {guides && (
         <div class="readings">
@@ -113,7 +118,7 @@ export function Instrument() {
             <h2>
               What the classifier reads <small>bar: guided, mark: alone</small>
             </h2>
-            <Probabilities free={likely(free)} guided={likely(guided)} />
+            <Probabilities model={facts} wanted={wantedClass} free={likely(free)} guided={likely(guided)} />
           </div>
           <div class="reading">
             <h2>
@@ -132,31 +137,30 @@ export function Instrument() {
   )
 }
 
-function begin() {
+function begin(gammas?: GammaPath) {
   moment.value = 'live'
-  return pairPlan()
+  return pairPlan(gammas)
 }
 
-/** The last run, unless what is looked at was chosen anew since: then its noise is shown. */
-function currentRun(): Run | undefined {
+/** The last run, where it has a picture of this noise: else the noise itself is shown. */
+function runOf(noise: number): Run | undefined {
   const run = runs.pair.value
-  if (!run) return undefined
-  return run.plan.cells.some(({ sample }) => sample === focus.value) ? run : undefined
+  return run?.plan.cells.some(({ sample }) => sample === noise) ? run : undefined
 }
 
 function traceOf(run: Run | undefined, cell: number): number[] {
   if (!run) return []
   const { classes } = run.model
   const wanted = run.plan.cells[cell]?.label ?? 0
-  return run.frames
+  return run.steps
     .filter(({ probabilities }) => probabilities.length > 0)
     .map(({ probabilities }) => probabilities[cell * classes + wanted] as number)
 }
 
-function verdict(probabilities: Float32Array | undefined): string {
+function verdict(model: ModelFacts, probabilities: Float32Array | undefined): string {
   if (!probabilities) return ''
   const best = probabilities.reduce((most, p, i) => (p > (probabilities[most] as number) ? i : most), 0)
-  return `${className(best)}, ${Math.round(100 * (probabilities[best] as number))}%`
+  return `${className(model, best)}, ${Math.round(100 * (probabilities[best] as number))}%`
 }
 
 const spoken = (what: string, frame: StepPicture | undefined) =>

@@ -7,7 +7,7 @@ import { wish } from '../wish.ts'
 /** Parts of the link that nobody could read. */
 export const ignoredParts = signal<readonly string[]>([])
 
-/** Takes the settings of the link that the page was opened with, and samples what it shows. */
+/** Takes the settings of the link in the address, if there is one, and samples what it shows. */
 export function openLink(): void {
   const link = openedLink()
   if (!link) return

@@ -1,10 +1,10 @@
 import { signal } from '@preact/signals'
 import { limits } from '../link.ts'
 import { paintPlan, pairCells } from '../plans.ts'
-import { isGuided } from '../protocol.ts'
-import { runs } from '../runs.ts'
+import { isGuided, type ModelFacts } from '../protocol.ts'
+import { gammasAgain, runs } from '../runs.ts'
 import { className, gamma, label, modelFacts, seed } from '../settings.ts'
-import { emptyWish, type Paint as PaintKind, wish } from '../wish.ts'
+import { emptyWish, fittingWish, type Paint as PaintKind, wish } from '../wish.ts'
 import { cellPixels, noisePixels } from './frame-pixels.ts'
 import { PaintCanvas } from './paint-canvas.tsx'
 import { Picture } from './picture.tsx'
@@ -23,13 +23,16 @@ export function Paint() {
   const { shape } = modelFacts.value
   const run = runs.paint.value
   const frame = run?.frames.at(-1)
-  const fits = wish.value.target.length === shape.reduce((a, b) => a * b, 1)
-  if (!fits) wish.value = emptyWish(shape, wish.value.strength)
-  const finished = pictureToKeep()
-  const empty = !wish.value.mask.includes(1)
+  const current = fittingWish(wish.value, shape)
+  const finished = pictureToKeep(shape)
+  const empty = !current.mask.includes(1)
   const paint: PaintKind = brush.value === 'keep' ? (finished ? { keep: finished } : 'erase') : brush.value
   const guides = isGuided(modelFacts.value)
-  const name = modelFacts.value.classes > 0 ? className(label.value) : 'no class'
+  const facts = run?.model ?? modelFacts.value
+  const named = (model: ModelFacts, which: number) =>
+    model.classes > 0 ? className(model, which) : 'no class'
+  const name = named(modelFacts.value, label.value)
+  const shownName = named(facts, run?.plan.cells[0]?.label ?? label.value)
   const side = shape[0]
   const across = Number(((2 * size.value * side) / 28).toFixed(1))
   const sizeWords = `${across} ${across === 1 ? 'pixel' : 'pixels'}`
@@ -55,7 +58,7 @@ export function Paint() {
       <div class="paint">
         <div class="easel">
           <PaintCanvas
-            wish={wish.value}
+            wish={current}
             paint={paint}
             radius={(size.value * side) / 28}
             shape={shape}
@@ -109,16 +112,16 @@ export function Paint() {
             />
           </label>
           <label class="slider">
-            <span>Strength {wish.value.strength.toFixed(1)}</span>
+            <span>Strength {current.strength.toFixed(1)}</span>
             <input
               type="range"
               min={0}
               max={limits.strength}
               step={0.5}
-              value={wish.value.strength}
-              style={{ '--share': wish.value.strength / limits.strength }}
+              value={current.strength}
+              style={{ '--share': current.strength / limits.strength }}
               onInput={({ currentTarget }) => {
-                wish.value = { ...wish.value, strength: Number(currentTarget.value) }
+                wish.value = { ...current, strength: Number(currentTarget.value) }
               }}
             />
           </label>
@@ -134,7 +137,7 @@ export function Paint() {
               class="quiet"
               disabled={empty}
               onClick={() => {
-                wish.value = emptyWish(shape, wish.value.strength)
+                wish.value = emptyWish(shape, current.strength)
               }}
             >
               Clear
@@ -142,11 +145,11 @@ export function Paint() {
           </div>
           <SampleButton
             figure="paint"
-            plan={() => paintPlan(wish.peek())}
+            plan={() => paintPlan(current)}
             words="Sample with this wish"
             disabled={empty}
           />
-          <Share run={run} figure="paint" cell={1} count={1} />
+          <Share run={run} figure="paint" cell={1} />
         </div>
         <div class="pair">
           {(['free', 'guided'] as const).map((tone, cell) => (
@@ -158,7 +161,9 @@ export function Paint() {
                     : noisePixels(seed.value, 0, shape)
                 }
                 label={
-                  tone === 'free' ? `Picture of ${name} without the wish` : `Picture of ${name} with the wish`
+                  tone === 'free'
+                    ? `Picture of ${shownName} without the wish`
+                    : `Picture of ${shownName} with the wish`
                 }
                 tone={tone}
               />
@@ -169,22 +174,22 @@ export function Paint() {
           ))}
         </div>
       </div>
-      <ProblemPanel figure="paint" again={() => paintPlan(wish.peek())} />
+      <ProblemPanel figure="paint" again={() => paintPlan(current, gammasAgain('paint'))} />
     </section>
   )
 }
 
-/** The guided picture of the first figure, once it is finished. */
-function pictureToKeep(): Uint8Array | undefined {
+/** The guided picture of the first figure, once it is finished, if it has the shape of those to come. */
+function pictureToKeep(shape: Shape): Uint8Array | undefined {
   const run = runs.pair.value
   const frame = run?.status === 'done' ? run.frames.at(-1) : undefined
-  if (!run || !frame) return undefined
-  const size = run.model.shape.reduce((a, b) => a * b, 1)
+  if (!run || !frame || String(run.model.shape) !== String(shape)) return undefined
+  const size = shape.reduce((a, b) => a * b, 1)
   const { guided } = pairCells(run.plan, 0)
   return frame.x.slice(guided * size, (guided + 1) * size)
 }
 
-type Shape = readonly [number, number, number]
+type Shape = ModelFacts['shape']
 
 function band([height, width, channels]: Shape): void {
   paintWhere([height, width, channels], 255, (_, y) => y >= 0.42 && y < 0.58)

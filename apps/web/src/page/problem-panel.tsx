@@ -9,7 +9,11 @@ import { count, engine, engineFacts, takeBuiltIn } from '../settings.ts'
 export function ProblemPanel({ figure, again }: { figure: Figure; again: () => RunPlan }) {
   const found = problem.value
   if (found?.figure !== figure) return null
-  const retry = () => start(figure, again())
+  /** The button that was pressed is gone with the panel: the keyboard goes on from the figure's own. */
+  const close = () => {
+    problem.value = undefined
+    document.querySelector<HTMLElement>(`#figure-${figure} .primary`)?.focus()
+  }
   return (
     <div class="problem" role="alert">
       <p class="title">{titles[kindOf(found)]}</p>
@@ -23,19 +27,14 @@ export function ProblemPanel({ figure, again }: { figure: Figure; again: () => R
             key={words}
             onClick={() => {
               act()
-              retry()
+              close()
+              start(figure, again())
             }}
           >
             {words}
           </button>
         ))}
-        <button
-          type="button"
-          class="quiet"
-          onClick={() => {
-            problem.value = undefined
-          }}
-        >
+        <button type="button" class="quiet" onClick={close}>
           Close
         </button>
       </div>
@@ -46,6 +45,7 @@ export function ProblemPanel({ figure, again }: { figure: Figure; again: () => R
 const titles = {
   ended: 'The sampler ended',
   file: 'These weights can’t be used',
+  misfit: 'This model makes other pictures',
   lost: 'The graphics device was taken away',
   memory: 'Not enough memory',
   numbers: 'The numbers grew out of bounds',

@@ -18,7 +18,7 @@ export function SampleButton({
 }) {
   const run = runs[figure].value
   const busy = active.value === figure
-  const share = !busy || !run ? 0 : run.frames.length / run.total
+  const share = !busy || !run ? 0 : run.steps.length / run.total
   return (
     <div class="action">
       <button
@@ -38,16 +38,16 @@ export function SampleButton({
 function stateWords(figure: Figure): string {
   const run = runs[figure].value
   if (!run) return engineFacts.value ? '' : 'The first time loads 8 MB of weights.'
-  const { status, loading, frames, total } = run
+  const { status, loading, steps, total } = run
   switch (status) {
     case 'loading':
       return loading ? loadingWords(loading) : 'Waiting for the sampler.'
     case 'sampling':
-      return `Step ${frames.length} of ${total}${pace(run.frames.at(-1)?.took)}`
+      return `Step ${steps.length} of ${total}${pace(steps.at(-1)?.took)}`
     case 'done':
-      return `${total} ${total === 1 ? 'step' : 'steps'} in ${seconds(frames.reduce((sum, { took }) => sum + took, 0))}`
+      return `${total} ${total === 1 ? 'step' : 'steps'} in ${seconds(steps.reduce((sum, { took }) => sum + took, 0))}`
     case 'stopped':
-      if (frames.length > 0) return `Stopped after step ${frames.length} of ${total}.`
+      if (steps.length > 0) return `Stopped after step ${steps.length} of ${total}.`
       return problem.value?.figure === figure ? '' : 'Stopped.'
   }
 }

@@ -8,13 +8,11 @@ export function Share({
   run,
   figure,
   cell,
-  count,
 }: {
   run: Run | undefined
   figure: Figure
   /** The picture that is saved; without it all are. */
   cell?: number
-  count: number
 }) {
   const words = useSignal('')
   const frame = run?.frames.at(-1)
@@ -26,9 +24,9 @@ export function Share({
   }
   const copy = async () => {
     if (!run) return
-    const link = new URL(`#${encodeLink(linkOf(figure, run, count))}`, location.href).href
-    history.replaceState(null, '', link)
     try {
+      const link = new URL(`#${encodeLink(linkOf(figure, run))}`, location.href).href
+      history.replaceState(null, '', link)
       await navigator.clipboard.writeText(link)
       say('Link copied.')
     } catch {

@@ -5,7 +5,7 @@ import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
 import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings.ts'
 import { clearShelf, type ShelfItem, shelfItems } from '../weight-shelf.ts'
-import { opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
+import { cancelOpening, opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
 import { FactsForm } from './facts-form.tsx'
 import { loadingWords } from './loading-words.ts'
 
@@ -55,7 +55,7 @@ export function Weights() {
               multiple
               accept=".safetensors,.pt"
               onChange={({ currentTarget }) => {
-                void takeFiles([...(currentTarget.files ?? [])])
+                takeFiles([...(currentTarget.files ?? [])])
                 currentTarget.value = ''
               }}
             />
@@ -192,6 +192,9 @@ function Opening() {
         max={1}
         {...(total > 0 ? { value: loaded / total } : {})}
       />
+      <button type="button" class="link" onClick={cancelOpening}>
+        Cancel
+      </button>
     </div>
   )
 }

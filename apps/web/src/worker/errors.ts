@@ -20,6 +20,27 @@ export class ModelFileError extends Error {
   }
 }
 
+/** What is to guide was not chosen as such: the file that was taken for a denoiser is a classifier. */
+export class ClassifierFileError extends Error {
+  override readonly name = 'ClassifierFileError'
+  readonly advice = 'Drop it together with the denoiser that it is to guide.'
+
+  constructor(file: string) {
+    super(`${file} holds a classifier, not a denoiser.`)
+  }
+}
+
+/** A plan asks for pictures that its model does not make. */
+export class PlanMisfitError extends Error {
+  override readonly name = 'PlanMisfitError'
+  readonly advice: string
+
+  constructor(facts: { problem: string; advice: string }) {
+    super(`${facts.problem}.`)
+    this.advice = facts.advice
+  }
+}
+
 /** A file of plain tensors, which does not say what is needed to sample with them. */
 export class UndescribedFileError extends Error {
   override readonly name = 'UndescribedFileError'

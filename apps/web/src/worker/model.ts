@@ -6,7 +6,7 @@ import { loadUNet, type NetworkDescription, type UNet } from '@guided-diffusion/
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import { builtIn, type FileFacts, type ModelChoice } from '../plan.ts'
 import type { Loading, ModelFacts } from '../protocol.ts'
-import { ModelFileError } from './errors.ts'
+import { ClassifierFileError, ModelFileError } from './errors.ts'
 import { type ModelFile, readModelFile } from './model-file.ts'
 import { droppedFile, weightFile } from './weight-cache.ts'
 
@@ -36,6 +36,7 @@ export interface LoadModelOptions {
 export async function loadModel(choice: ModelChoice, options: LoadModelOptions): Promise<Model> {
   const { signal, onProgress } = options
   const denoiserFile = await findFile(choice.denoiser, 'denoiser', choice.facts, options)
+  if (denoiserFile.network.kind === 'classifier') throw new ClassifierFileError(denoiserFile.name)
   if (denoiserFile.network.kind !== 'unet') throw wrongKind(denoiserFile, 'denoiser')
   const config = denoiserFile.network.config
   const guide = await findGuide(choice, denoiserFile, options)

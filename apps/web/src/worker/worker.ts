@@ -3,6 +3,7 @@ import { builtIn, distinctCells, type EngineChoice, type ModelChoice } from '../
 import { isGuided, type Loading, problemOf, type Report, type Request } from '../protocol.ts'
 import { type Engine, startEngine } from './engine.ts'
 import { loadModel, type Model } from './model.ts'
+import { requireFit } from './plan-fit.ts'
 import { runPlan } from './run.ts'
 
 /** What TypeScript's library for pages lacks of a worker's own scope. */
@@ -54,6 +55,7 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Prom
     const { engine, model } = await loaded.get(wanted, choice, abort.signal, onProgress)
     tell({ type: 'ready', id, model: model.facts, engine: engine.facts })
     if (request.type === 'run') {
+      requireFit(request.plan, model.facts)
       onProgress({ stage: 'first step', loaded: 0, total: 0 })
       const live = () => (current?.id === id ? current.gamma : undefined)
       const onStep: Parameters<typeof runPlan>[1]['onStep'] = (step) =>
