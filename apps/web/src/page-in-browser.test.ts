@@ -144,22 +144,6 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     })
   })
 
-  test('tries a link again with the γ that it says', async () => {
-    await pages.withPage('', async (page) => {
-      let fails = true
-      await page.route('**/denoiser*.safetensors', (route) => (fails ? route.abort() : route.continue()))
-      await page.goto(`${pages.address}#gamma=4,3:9&steps=5`)
-      await page.reload()
-      const alert = page.getByRole('alert')
-      await alert.waitFor()
-      fails = false
-      await alert.getByRole('button', { name: 'Try again' }).click()
-      await reads(page, /^5 steps in/)
-      await page.getByRole('button', { name: 'Copy link' }).first().click()
-      expect(page.url()).toContain('gamma=4,3:9&')
-    })
-  })
-
   test('follows what is painted, and holds on to what is to stay', async () => {
     await pages.withPage('', async (page, problems) => {
       const easel = page.locator('#figure-paint')

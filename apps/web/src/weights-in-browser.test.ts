@@ -207,6 +207,26 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     })
   })
 
+  test('are asked for again by the same link, with the γ that it says for each step', async () => {
+    const bytes = await readFile(small)
+    let asked = 0
+    const server = createServer((_, response) => {
+      asked++
+      response.writeHead(asked === 1 ? 503 : 200, shared).end(asked === 1 ? '' : bytes)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
+    await pages.withPage(`#model=${address}&gamma=4,3:9&steps=5`, async (page) => {
+      const alert = page.getByRole('alert')
+      await alert.getByText('the server answers 503').waitFor()
+      await alert.getByRole('button', { name: 'Try again' }).click()
+      await reads(page, /^5 steps in/)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toContain('gamma=4,3:9&')
+    })
+    server.close()
+  })
+
   test('and once such a file is dropped, the link is sampled as it says', async () => {
     const expected = await sampledAlone(torchFile, {
       config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
@@ -217,6 +237,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     await pages.withPage('#model=file:mine.pt&trained=16,1,legacy,cosine&steps=5', async (page) => {
       await page.getByRole('alert').getByText('mine.pt is a file on the device').waitFor()
       await dropFile(page, 'mine.pt', await readFile(torchFile))
+      await says(page, 'mine.pt is ready.')
       await reads(page, /^5 steps in/)
       const red = expected.filter((_, i) => i % 3 === 0)
       expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
