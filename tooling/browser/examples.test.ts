@@ -65,18 +65,24 @@ const pixelsOf = (page: Page) =>
 
 /** Answers for the CDN: the packages of the workspace and what is installed beside them, under published addresses. */
 async function publishedFile(route: Route): Promise<void> {
-  const [, name = '', file = ''] =
-    /^((?:@[^/]+\/)?[^@/]+)@[^/]+\/(.+)$/.exec(route.request().url().slice(cdn.length)) ?? []
+  const [, name = '', version = '', file = ''] =
+    /^((?:@[^/]+\/)?[^@/]+)@([^/]+)\/(.+)$/.exec(route.request().url().slice(cdn.length)) ?? []
   const folder = [
     join(root, 'packages', name.replace('@guided-diffusion/', '')),
     join(root, 'tooling/browser/node_modules', name),
     join(root, 'packages/checkpoints/node_modules', name),
   ].find((place) => existsSync(place))
   const place = join(folder ?? root, file)
-  if (!folder || !existsSync(place)) return route.fulfill({ status: 404 })
+  if (!folder || !existsSync(place) || version !== (await versionIn(folder)))
+    return route.fulfill({ status: 404 })
   await route.fulfill({
     body: await readFile(place),
     contentType: file.endsWith('.wasm') ? 'application/wasm' : 'text/javascript',
     headers: { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' },
   })
+}
+
+/** The version of the package in a folder: addresses of another one are not those of what is tested. */
+async function versionIn(folder: string): Promise<string> {
+  return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')).version
 }

@@ -93,7 +93,7 @@ function waysOn(found: Problem & { readonly figure: Figure }): Way[] {
     case 'unavailable':
       return [...others, again]
     case 'memory':
-      return count.value > 1 ? [fewer, again] : [again, bundled]
+      return found.figure === 'pair' && count.value > 1 ? [fewer, again] : [again, bundled]
     default:
       return [again, ...others]
   }
