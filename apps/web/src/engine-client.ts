@@ -47,6 +47,16 @@ export function giveFile(file: File): void {
   worker?.postMessage({ file })
 }
 
+/** Forgets which engine was the fastest: it is measured again with the next request. */
+export function measureAgain(): void {
+  try {
+    localStorage.removeItem(choiceKey)
+  } catch {
+    // a browser that keeps nothing has nothing to forget
+  }
+  worker?.postMessage({ type: 'measure' } satisfies Request)
+}
+
 function send(ask: (id: number) => Request, listener: Listener): Task {
   const id = ++lastId
   const request = ask(id)

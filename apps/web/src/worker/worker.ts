@@ -13,11 +13,14 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope
 
 const dropped = new Map<string, Blob>()
-/** The engine that was the fastest on an earlier visit. */
+/** The engine that was the fastest when it was measured. */
 let remembered: string | null = null
 const storage = {
   getItem: () => remembered,
-  setItem: (_: string, choice: string) => tell({ type: 'remember', choice }),
+  setItem: (_: string, choice: string) => {
+    remembered = choice
+    tell({ type: 'remember', choice })
+  },
 }
 /** What the page may still say of a request: that it is given up, and a γ that was set by hand. */
 interface Asked {
@@ -34,6 +37,9 @@ scope.addEventListener('message', ({ data }) => {
     loaded.forget(`file:${data.file.name}`)
   } else if (data.type === 'remembered') {
     remembered = data.choice
+  } else if (data.type === 'measure') {
+    remembered = null
+    loaded.wanted = undefined
   } else if (data.type === 'gamma') {
     const said = asked.get(data.id)
     if (said) said.gamma = data.gamma
