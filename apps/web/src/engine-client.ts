@@ -19,8 +19,15 @@ export interface Task {
 
 let worker: Worker | undefined
 let lastId = 0
+interface Pending {
+  readonly request: Request
+  readonly listener: Listener
+  /** The last γ that was set since, and whether it was given up: by the type of what was said. */
+  readonly since: Map<Request['type'], Request>
+}
 /** What was asked and is not answered yet. */
-const pending = new Map<number, { readonly request: Request; readonly listener: Listener }>()
+const pending = new Map<number, Pending>()
+
 /** Files that were dropped in this visit, by name: a new worker needs them too. */
 const files = new Map<string, File>()
 
@@ -40,14 +47,29 @@ export function giveFile(file: File): void {
   worker?.postMessage({ file })
 }
 
+/** Forgets which engine was the fastest: it is measured again with the next request. */
+export function measureAgain(): void {
+  try {
+    localStorage.removeItem(choiceKey)
+  } catch {
+    // a browser that keeps nothing has nothing to forget
+  }
+  worker?.postMessage({ type: 'measure' } satisfies Request)
+}
+
 function send(ask: (id: number) => Request, listener: Listener): Task {
   const id = ++lastId
   const request = ask(id)
-  pending.set(id, { request, listener })
+  const since: Pending['since'] = new Map()
+  pending.set(id, { request, listener, since })
   started().postMessage(request)
+  const say = (more: Request) => {
+    since.set(more.type, more)
+    if (pending.has(id)) worker?.postMessage(more)
+  }
   return {
-    abort: () => worker?.postMessage({ type: 'abort', id } satisfies Request),
-    setGamma: (gamma) => worker?.postMessage({ type: 'gamma', id, gamma } satisfies Request),
+    abort: () => say({ type: 'abort', id }),
+    setGamma: (gamma) => say({ type: 'gamma', id, gamma }),
   }
 }
 
@@ -114,7 +136,8 @@ function receive(report: Report): void {
 /** Whatever the engine has in memory is not to be trusted any more; what waits for its turn goes to a new one. */
 function replaceWorker(): void {
   stopWorker()
-  for (const { request } of pending.values()) started().postMessage(request)
+  for (const { request, since } of pending.values())
+    for (const message of [request, ...since.values()]) started().postMessage(message)
 }
 
 /** The worker is gone: its code did not load, or the browser ended it. */

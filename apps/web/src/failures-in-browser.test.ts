@@ -136,7 +136,33 @@ describe.skipIf(!browserPath)('engines that end', () => {
       await goesOnWithOnnxRuntime(page, onWasm)
     })
   })
+
+  test('an engine that does not start is followed by the one before it, which starts anew', async () => {
+    await pages.withPage(small(5), async (page) => {
+      await reads(page, /^5 steps in/)
+      const onWasm = await greyValues(page, /unguided, after step 5/)
+      await sampler(page).evaluate(() => Object.defineProperty(navigator, 'gpu', { value: undefined }))
+      await chooseEngine(page, 'onnx-webgpu')
+      await sample(page, 5)
+      const alert = page.getByRole('alert')
+      await alert.getByText('This engine does not run here').waitFor()
+      await alert.getByRole('button', { name: 'Use WebAssembly' }).click()
+      await reads(page, /^5 steps in/)
+      await page
+        .locator('#weights')
+        .getByText(/^WebAssembly with/)
+        .waitFor()
+      expect(await currentBackend(page)).toBe('wasm')
+      expect(farthest(await greyValues(page, /unguided, after step 5/), onWasm)).toBeLessThan(1)
+    })
+  })
 })
+
+/** Name of TensorFlow.js's backend that is current in the worker. */
+const currentBackend = (page: Page): Promise<string> =>
+  sampler(page).evaluate(
+    () => (globalThis as unknown as { _tfengine: { backendName: string } })._tfengine.backendName,
+  )
 
 /** Chooses ONNX Runtime after a failure: it makes the picture that WebAssembly made. */
 async function goesOnWithOnnxRuntime(page: Page, onWasm: Parameters<typeof farthest>[1]): Promise<void> {

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { startBackend } from '@guided-diffusion/backends'
 import { wasm } from '@guided-diffusion/backends/wasm'
 import { loadClassifier } from '@guided-diffusion/classifier'
@@ -10,7 +13,7 @@ import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finished, greyValues, serveBuilt } from '../testing/built-page.ts'
-import { dropFile, reads, sample } from '../testing/controls.ts'
+import { chooseEngine, dropFile, reads, sample, sampler } from '../testing/controls.ts'
 import { mainThreadTasks } from '../testing/main-thread.ts'
 import { farthest, torchFile } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
@@ -83,6 +86,59 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       expect(farthest(await greyValues(page, /guided towards sneaker, after step 50/), before)).toBeLessThan(
         2,
       )
+    })
+  })
+
+  test('takes a γ that is moved while the picture waits for its turn, from the first step on', async () => {
+    const [, expected] = await sampledInNode(5, 7, 9)
+    const server = createServer()
+    const asked = once(server, 'request')
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/late.safetensors`
+    await pages.withPage('', async (page) => {
+      // weights that do not come yet keep the worker busy
+      await page.getByRole('textbox', { name: 'Address of a denoiser' }).fill(address)
+      await page.getByRole('button', { name: 'Load', exact: true }).click()
+      const [, response] = (await asked) as [IncomingMessage, ServerResponse]
+      await sample(page, 5)
+      await page.locator('#gamma').fill('9')
+      response.writeHead(404).end()
+      await reads(page, /^5 steps in/)
+      const pixels = await greyValues(page, /guided towards sneaker, after step 5/)
+      expect(farthest(pixels, expected as Uint8Array)).toBeLessThan(3)
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toMatch(/gamma=9&/)
+    })
+    server.close()
+  })
+
+  test('the engine that was measured is remembered, and measured again at a click', async () => {
+    await pages.withPage('#engine=wasm&steps=5', async (page) => {
+      await reads(page, /^5 steps in/)
+      // the software adapter, which is not measured, passes for a card
+      await sampler(page).evaluate(() =>
+        Object.defineProperty(GPUAdapter.prototype, 'info', {
+          value: { vendor: 'somebody', architecture: 'something', description: '', device: '' },
+        }),
+      )
+      const panel = page.locator('#weights .panel', { hasText: 'Compute with' })
+      const again = panel.getByRole('button', { name: 'Measure again' })
+      const samplesOn = async (engine: string, words: RegExp) => {
+        await chooseEngine(page, engine)
+        await sample(page, 5)
+        await panel.getByText(words).waitFor()
+        await reads(page, /^5 steps in/)
+      }
+      expect(await again.count()).toBe(0)
+      await samplesOn('auto', /Chosen between WebGPU and WebAssembly\. (webgpu|wasm) [\d.e+]+ ms, /)
+      await samplesOn('wasm', /It was chosen by hand/)
+      expect(await again.count()).toBe(0)
+      await samplesOn('auto', /Chosen between WebGPU and WebAssembly\. Remembered: (webgpu|wasm) /)
+      await again.click()
+      await panel.getByText('Starts with the next picture.').waitFor()
+      expect(await page.evaluate(() => localStorage.getItem('fastest-engine'))).toBeNull()
+      await samplesOn('auto', /Chosen between WebGPU and WebAssembly\. (webgpu|wasm) [\d.e+]+ ms, /)
+      expect(await page.evaluate(() => localStorage.getItem('fastest-engine'))).toMatch(/"place"/)
     })
   })
 

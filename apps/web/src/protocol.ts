@@ -7,6 +7,8 @@ import type { EngineChoice, ModelChoice, RunPlan } from './plan.ts'
 export type Request =
   /** The choice of an engine that was measured on an earlier visit: a worker can't read it. */
   | { readonly type: 'remembered'; readonly choice: string }
+  /** Forgets that choice: the next request starts an engine anew. */
+  | { readonly type: 'measure' }
   | { readonly type: 'run'; readonly id: number; readonly plan: RunPlan }
   /** Loads a model and nothing more. */
   | { readonly type: 'load'; readonly id: number; readonly model: ModelChoice; readonly engine: EngineChoice }
@@ -50,6 +52,8 @@ export interface EngineFacts {
   readonly description: string
   /** Why it was taken, and others not. */
   readonly why: string
+  /** Whether a measurement chose it, which can be made again. */
+  readonly measured?: boolean
 }
 
 /** A finished step of all pictures of a run. */

@@ -1,5 +1,6 @@
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { cpu } from './cpu.ts'
 import type { BackendDriver } from './driver.ts'
 import { BackendUnavailableError, NoBackendError } from './errors.ts'
@@ -23,6 +24,37 @@ function storage() {
     setItem: (key: string, value: string) => void entries.set(key, value),
   }
 }
+
+/** A driver of a backend that starts as JavaScript's does, and whose gradients of convolutions come from `kernel`. */
+function faulty(name: string, kernel: tf.KernelFunc): BackendDriver {
+  return {
+    name,
+    needs: 'nothing',
+    async start() {
+      const { description, kernels, trains } = await cpu().start()
+      if (!tf.findBackendFactory(name)) {
+        tf.registerBackend(name, () => new MathBackendCPU())
+        tf.copyRegisteredKernels('cpu', name)
+        tf.unregisterKernel('Conv2DBackpropInput', name)
+        tf.registerKernel({ kernelName: 'Conv2DBackpropInput', backendName: name, kernelFunc: kernel })
+      }
+      await tf.setBackend(name)
+      return { backend: name, description, kernels, trains }
+    },
+  }
+}
+
+/** A kernel whose results are one number over and over. */
+const gives =
+  (value: number): tf.KernelFunc =>
+  ({ attrs }) =>
+    tf.fill((attrs as unknown as { inputShape: [number, number, number, number] }).inputShape, value)
+
+/** WebAssembly, described otherwise. */
+const described = (description: string): BackendDriver => ({
+  ...wasm(),
+  start: async () => ({ ...(await wasm().start()), description }),
+})
 
 const wait = (seconds: number) => new Promise<void>((resolve) => setTimeout(resolve, seconds * 1000))
 
@@ -68,6 +100,83 @@ test('a choice is remembered for the same drivers, and measured anew where it no
   const lost = await fastestBackend([wasm(), absent('cpu')], options)
   expect(lost.name).toBe('wasm')
   expect(lost.reason).toBe('wasm alone runs here; cpu: it is absent.')
+})
+
+test('two of one name are told apart, also when one of them can no longer run', async () => {
+  const remembered = storage()
+  const options = { storage: remembered, work: async () => {} }
+  const second = await fastestBackend([absent('wasm'), described('the second')], options)
+  expect(second).toMatchObject({ name: 'wasm', description: 'the second' })
+  const again = await fastestBackend([described('the first'), described('the second')], options)
+  expect(again).toMatchObject({ description: 'the second', reason: /^Remembered: / })
+})
+
+test('a choice made with other threads, on a page isolated otherwise, or by an earlier version is made anew', async () => {
+  const remembered = storage()
+  let count = 0
+  const options = { storage: remembered, work: async () => void count++ }
+  const measures = async (driver: BackendDriver) => {
+    const before = count
+    await fastestBackend([driver], options)
+    return count > before
+  }
+  expect(await measures(described('one thread'))).toBe(true)
+  expect(await measures(described('one thread'))).toBe(false)
+  expect(await measures(described('8 threads'))).toBe(true)
+  expect(await measures(described('8 threads'))).toBe(false)
+
+  vi.stubGlobal('crossOriginIsolated', true)
+  try {
+    expect(await measures(described('8 threads'))).toBe(true)
+    expect(await measures(described('8 threads'))).toBe(false)
+  } finally {
+    vi.unstubAllGlobals()
+  }
+  expect(await measures(described('8 threads'))).toBe(true)
+
+  const [key] = remembered.entries.keys()
+  remembered.setItem(key as string, JSON.stringify({ among: 'wasm', name: 'wasm', reason: 'Long ago.' }))
+  expect(await measures(described('8 threads'))).toBe(true)
+})
+
+test('a driver that starts and does not compute is skipped, and freed', async () => {
+  await fastestBackend([wasm()])
+  const before = tf.memory().numTensors
+  const broken = faulty('broken', () => {
+    throw new Error('the shader does not compile')
+  })
+  const backend = await fastestBackend([broken, wasm()])
+  expect(backend.name).toBe('wasm')
+  expect(tf.getBackend()).toBe('wasm')
+  expect(Object.keys(backend.seconds)).toEqual(['wasm'])
+  expect(backend.reason).toBe(
+    'wasm alone runs here; broken: it starts and then does not compute (the shader does not compile).',
+  )
+  expect(backend.skipped[0]?.cause).toEqual(new Error('the shader does not compile'))
+  expect(tf.memory().numTensors).toBe(before)
+  expect(Object.keys(tf.engine().registry)).not.toContain('broken')
+})
+
+test('a driver that computes wrong numbers is skipped, however fast', async () => {
+  await fastestBackend([wasm()])
+  const before = tf.memory().numTensors
+  for (const wrong of [0, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const backend = await fastestBackend([faulty(`gives ${wrong}`, gives(wrong)), wasm()])
+    expect(backend.name).toBe('wasm')
+    expect(backend.skipped.map(({ reason }) => reason)).toEqual([
+      `it computes wrong numbers (${wrong} in place of 20.5)`,
+    ])
+  }
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+test('where all start and none computes, the engine is as it was', async () => {
+  await fastestBackend([cpu()], { work: async () => {} })
+  await expect(fastestBackend([faulty('zeros', gives(0))])).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [NoBackendError: No backend can run here.
+    zeros: it computes wrong numbers (0 in place of 20.5). Take another; if it is a graphics card, try again with a newer driver of it.]
+  `)
+  expect(tf.getBackend()).toBe('cpu')
 })
 
 test('a storage that is broken or refuses changes nothing', async () => {

@@ -1,17 +1,20 @@
 /** The fastest of several backends, by a short measurement that is made once. */
 import * as tf from '@tensorflow/tfjs-core'
 import type { BackendDriver } from './driver.ts'
-import { BackendUnavailableError, NoBackendError } from './errors.ts'
+import { engineState, restoreEngine } from './engine-state.ts'
+import { asUnavailable, BackendUnavailableError, NoBackendError } from './errors.ts'
 import { type BackendReport, startBackend } from './start-backend.ts'
+import { timedConvolution } from './timed-convolution.ts'
 
 /** Where a choice is remembered: `localStorage`, or anything of this form. */
 export type ChoiceStorage = Pick<Storage, 'getItem' | 'setItem'>
 
 export interface FastestBackendOptions {
   /**
-   * What is timed: it runs on the backend that is current, and is done when it is fulfilled. Gets the driver's name.
+   * What is timed: it runs on the backend that is current, and is done when it is fulfilled. Gets the driver's name. A
+   * driver on which it is rejected is skipped, so it may check what it computes; it frees its tensors itself.
    *
-   * @default a convolution of two images of 28×28 with 64 channels, and its gradient
+   * @default a convolution of two images of 28×28 with 64 channels and its gradient, whose numbers are checked
    */
   readonly work?: (driver: string) => Promise<void>
   /** @default `localStorage` where there is one; workers and Node have none */
@@ -26,19 +29,30 @@ export interface FastestBackend extends BackendReport {
   readonly seconds: Readonly<Record<string, number>>
 }
 
-/** What is stored. A choice among other drivers does not count. */
+/** What is stored. */
 interface Choice {
-  readonly among: string
-  readonly name: string
+  /** Among which drivers, and under which conditions: under others it does not count. */
+  readonly question: string
+  /** Which of the drivers: two may have the same name. */
+  readonly place: number
+  /** Of the backend that was measured: with other threads or another card it does not count. */
+  readonly description: string
   readonly reason: string
+}
+
+interface Measured {
+  readonly driver: BackendDriver
+  readonly seconds: number
 }
 
 const key = 'guided-diffusion:fastest-backend'
 
 /**
- * Times each driver that can run and starts the fastest. What it found is remembered, so that the next start measures
- * nothing; where the remembered one no longer starts, it measures anew. Tensors of backends that were started here do not
- * outlive the measurement.
+ * Times each driver that can run and starts the fastest. One that starts and then fails at the work, or computes wrong
+ * numbers, is skipped. What it found is remembered, so that the next start measures nothing. That counts among the same
+ * drivers, with the same version of TensorFlow.js, on a page that is isolated across origins if that one was, and where
+ * the remembered one still starts with the same description; else it measures anew. Tensors of backends that were
+ * started here do not outlive the measurement.
  *
  * @example
  * const backend = await fastestBackend([webgpu(), wasm()])
@@ -48,35 +62,65 @@ const key = 'guided-diffusion:fastest-backend'
  */
 export async function fastestBackend(
   drivers: readonly BackendDriver[],
-  { work = convolution, storage = localStorageIfAny() }: FastestBackendOptions = {},
+  { work = timedConvolution, storage = localStorageIfAny() }: FastestBackendOptions = {},
 ): Promise<FastestBackend> {
-  const among = drivers.map(({ name }) => name).join(' ')
-  const known = recall(storage, among)
-  const again = known && (await startOne(drivers.find(({ name }) => name === known.name)))
-  if (known && again && !(again instanceof BackendUnavailableError))
+  const question = questionOf(drivers)
+  const known = recall(storage, question)
+  const again = known && (await startOne(drivers[known.place]))
+  if (
+    known &&
+    again &&
+    !(again instanceof BackendUnavailableError) &&
+    again.description === known.description
+  )
     return { ...again, reason: `Remembered: ${known.reason}`, seconds: {} }
 
-  const { seconds, skipped } = await measure(drivers, work)
-  const ranking = Object.entries(seconds).sort(([, a], [, b]) => a - b)
-  const fastest = drivers.find(({ name }) => name === ranking[0]?.[0])
+  const { measured, skipped } = await measure(drivers, work)
+  const ranking = measured.toSorted((a, b) => a.seconds - b.seconds)
+  const fastest = ranking[0]?.driver
   if (!fastest) throw new NoBackendError({ tried: skipped })
   const report = await startBackend([fastest])
   const reason = sentence(ranking, skipped)
-  remember(storage, { among, name: fastest.name, reason })
+  remember(storage, { question, place: drivers.indexOf(fastest), description: report.description, reason })
+  // of two of one name the faster
+  const seconds = Object.fromEntries(ranking.toReversed().map((each) => [each.driver.name, each.seconds]))
   return { ...report, skipped, reason, seconds }
 }
 
-/** Starts each driver and times the work on it. */
+/** What a choice answers: all that is known before a backend starts and changes which one is the fastest. */
+function questionOf(drivers: readonly BackendDriver[]): string {
+  const isolated = globalThis.crossOriginIsolated === true
+  return JSON.stringify({ drivers: drivers.map(({ name }) => name), tfjs: tf.version_core, isolated })
+}
+
+/** Starts each driver and times the work on it; frees those again that fail at it. */
 async function measure(drivers: readonly BackendDriver[], work: (driver: string) => Promise<void>) {
   const skipped: BackendUnavailableError[] = []
-  const seconds: Record<string, number> = {}
+  const measured: Measured[] = []
   for (const driver of drivers) {
+    const before = engineState()
     const started = await startOne(driver)
-    if (started instanceof BackendUnavailableError) skipped.push(started)
-    else seconds[driver.name] = await time(() => work(driver.name))
+    if (started instanceof BackendUnavailableError) {
+      skipped.push(started)
+      continue
+    }
+    try {
+      measured.push({ driver, seconds: await time(() => work(driver.name)) })
+    } catch (error) {
+      await restoreEngine(before)
+      skipped.push(asUnavailable(driver.name, error) ?? failedAtWork(driver.name, error))
+    }
   }
-  return { seconds, skipped }
+  return { measured, skipped }
 }
+
+const failedAtWork = (backend: string, cause: unknown) =>
+  new BackendUnavailableError({
+    backend,
+    reason: `it starts and then does not compute (${(cause as Error)?.message ?? cause})`,
+    advice: 'Start it alone to see where that comes from.',
+    cause,
+  })
 
 /** A report, or why there is none. */
 async function startOne(
@@ -109,25 +153,10 @@ async function time(work: () => Promise<void>): Promise<number> {
   return least
 }
 
-/** What sampling with guidance does most. */
-async function convolution(): Promise<void> {
-  const gradient = tf.tidy(() => {
-    const filter = tf.fill<tf.Rank.R4>([3, 3, 64, 64], 0.01)
-    return tf.grad((x) => tf.sum(tf.square(tf.conv2d(x as tf.Tensor4D, filter, 1, 'same'))))(
-      tf.ones([2, 28, 28, 64]),
-    )
-  })
-  await gradient.data()
-  gradient.dispose()
-}
-
-function sentence(
-  ranking: readonly (readonly [string, number])[],
-  skipped: readonly BackendUnavailableError[],
-): string {
-  const times = ranking.map(([name, seconds]) => `${name} ${(seconds * 1000).toPrecision(3)} ms`)
+function sentence(ranking: readonly Measured[], skipped: readonly BackendUnavailableError[]): string {
+  const times = ranking.map(({ driver, seconds }) => `${driver.name} ${(seconds * 1000).toPrecision(3)} ms`)
   const reasons = skipped.map(({ backend, reason }) => `${backend}: ${reason}`)
-  const found = ranking.length === 1 ? `${ranking[0]?.[0]} alone runs here` : `${times.join(', ')}`
+  const found = ranking.length === 1 ? `${ranking[0]?.driver.name} alone runs here` : times.join(', ')
   return `${[found, ...reasons].join('; ')}.`
 }
 
@@ -140,10 +169,10 @@ function localStorageIfAny(): ChoiceStorage | undefined {
   }
 }
 
-function recall(storage: ChoiceStorage | undefined, among: string): Choice | undefined {
+function recall(storage: ChoiceStorage | undefined, question: string): Choice | undefined {
   try {
     const choice = JSON.parse(storage?.getItem(key) ?? 'null') as Choice | null
-    return choice?.among === among ? choice : undefined
+    return choice?.question === question ? choice : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { measureAgain } from '../engine-client.ts'
 import { figures } from '../link.ts'
 import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
@@ -10,7 +11,7 @@ import { FactsForm } from './facts-form.tsx'
 import { loadingWords } from './loading-words.ts'
 
 const engineNames: Readonly<Record<EngineChoice, string>> = {
-  auto: 'The fastest that runs',
+  auto: 'Automatic',
   webgpu: 'WebGPU',
   'onnx-webgpu': 'ONNX Runtime on WebGPU',
   'onnx-wasm': 'ONNX Runtime on WebAssembly threads',
@@ -110,7 +111,19 @@ export function Weights() {
           <p class="hint">
             {engineFacts.value
               ? `${engineFacts.value.description}. ${engineFacts.value.why}`
-              : 'Starts with the first picture.'}
+              : 'Starts with the next picture.'}{' '}
+            {engine.value === 'auto' && engineFacts.value?.measured && (
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  measureAgain()
+                  engineFacts.value = undefined
+                }}
+              >
+                Measure again
+              </button>
+            )}
           </p>
           {!globalThis.crossOriginIsolated && (
             <p class="hint">

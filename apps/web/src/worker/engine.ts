@@ -35,21 +35,26 @@ const drivers: Readonly<Record<EngineName, () => BackendDriver>> = {
 }
 
 /**
- * Starts an engine; `auto` is the fastest of those that run eagerly, by a short measurement that is made once.
+ * Starts an engine. `auto` is the faster of WebGPU, where there is a card, and WebAssembly, by a short measurement that is
+ * made once. ONNX Runtime is only taken by hand: it compiles for seconds before a figure's first step.
  *
  * @throws NoBackendError of `@guided-diffusion/backends`, RuntimeUnavailableError of `@guided-diffusion/compile`.
  */
 export async function startEngine(choice: EngineChoice, storage: ChoiceStorage): Promise<Engine> {
   if (choice !== 'auto') return start(choice, 'It was chosen by hand.')
-  if (!(await hasCard())) return start('wasm', 'There is no graphics card here that WebGPU can use.')
+  if (!(await hasCard()))
+    return start('wasm', automatic('There is no graphics card here that WebGPU can use.'))
   const report = await fastestBackend([webgpu(), wasm()], { storage })
   const name = report.name as EngineName
   return {
     name,
-    facts: { name, description: report.description, why: `The fastest here: ${report.reason}` },
+    facts: { name, description: report.description, why: automatic(report.reason), measured: true },
     ...watched(report),
   }
 }
+
+const automatic = (found: string) =>
+  `Chosen between WebGPU and WebAssembly. ${found} For many pictures ONNX Runtime may be quicker.`
 
 /** Whether WebGPU has more than software, which would take seconds to be measured and lose. */
 async function hasCard(): Promise<boolean> {

@@ -14,14 +14,22 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope
 
 const dropped = new Map<string, Blob>()
-/** The engine that was the fastest on an earlier visit. */
+/** The engine that was the fastest when it was measured. */
 let remembered: string | null = null
 const storage = {
   getItem: () => remembered,
-  setItem: (_: string, choice: string) => tell({ type: 'remember', choice }),
+  setItem: (_: string, choice: string) => {
+    remembered = choice
+    tell({ type: 'remember', choice })
+  },
 }
-/** What runs, and the γ that was set by hand. */
-let current: { readonly id: number; readonly abort: AbortController; gamma?: number } | undefined
+/** What the page may still say of a request: that it is given up, and a γ that was set by hand. */
+interface Asked {
+  readonly abort: AbortController
+  gamma?: number
+}
+/** By the id of the request, until that is over. */
+const asked = new Map<number, Asked>()
 let queue: Promise<void> = Promise.resolve()
 
 scope.addEventListener('message', ({ data }) => {
@@ -30,25 +38,25 @@ scope.addEventListener('message', ({ data }) => {
     loaded.forget(`file:${data.file.name}`)
   } else if (data.type === 'remembered') {
     remembered = data.choice
+  } else if (data.type === 'measure') {
+    remembered = null
+    loaded.wanted = undefined
   } else if (data.type === 'gamma') {
-    if (current?.id === data.id) current.gamma = data.gamma
+    const said = asked.get(data.id)
+    if (said) said.gamma = data.gamma
   } else if (data.type === 'abort') {
-    if (current?.id === data.id) current.abort.abort()
-    else cancelled.add(data.id)
+    asked.get(data.id)?.abort.abort()
   } else {
-    queue = queue.then(() => answer(data))
+    const said: Asked = { abort: new AbortController() }
+    asked.set(data.id, said)
+    queue = queue.then(() => answer(data, said))
   }
 })
 
-/** Requests that were given up before their turn. */
-const cancelled = new Set<number>()
-
-async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Promise<void> {
+async function answer(request: Extract<Request, { type: 'run' | 'load' }>, said: Asked): Promise<void> {
   const { id } = request
-  const abort = new AbortController()
-  current = { id, abort }
+  const { abort } = said
   try {
-    if (cancelled.delete(id)) abort.abort()
     abort.signal.throwIfAborted()
     const { model: choice, engine: wanted } = request.type === 'run' ? request.plan : request
     const onProgress = (loading: Loading) => tell({ type: 'progress', id, ...loading })
@@ -57,7 +65,7 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Prom
     if (request.type === 'run') {
       requireFit(request.plan, model.facts)
       onProgress({ stage: 'first step', loaded: 0, total: 0 })
-      const live = () => (current?.id === id ? current.gamma : undefined)
+      const live = () => said.gamma
       const onStep: Parameters<typeof runPlan>[1]['onStep'] = (step) =>
         tell({ type: 'step', id, ...step }, [step.x, step.xStart, step.pull, step.probabilities])
       const plan = { ...request.plan, cells: distinctCells(request.plan.cells, isGuided(model.facts)) }
@@ -68,7 +76,7 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>): Prom
   } catch (error) {
     tell({ type: 'failed', id, problem: problemOf(abort.signal.aborted ? error : await causeOf(error)) })
   } finally {
-    current = undefined
+    asked.delete(id)
   }
 }
 
@@ -101,6 +109,9 @@ const loaded = {
     if (!this.engine || this.wanted !== wanted || this.engine.lost()) {
       onProgress({ stage: 'engine', loaded: 0, total: 0 })
       this.drop()
+      // where this one does not start, the backend that ran before may be current no more
+      this.engine = undefined
+      this.wanted = undefined
       this.engine = await startEngine(wanted, storage)
       this.wanted = wanted
     }
