@@ -31,7 +31,7 @@ export function isSameModel(a: ModelChoice, b: ModelChoice): boolean {
   return parts(a) === parts(b)
 }
 
-/** `auto` takes the fastest that runs here. */
+/** `auto` takes the faster of `webgpu` and `wasm` here. */
 export const engineChoices = ['auto', 'webgpu', 'onnx-webgpu', 'onnx-wasm', 'wasm'] as const
 export type EngineChoice = (typeof engineChoices)[number]
 
