@@ -21,6 +21,11 @@ export interface FileFacts {
   readonly schedule: 'linear' | 'cosine'
 }
 
+/** Largest height and width of images that the page takes, pixels: it draws their noise itself. */
+export const mostSize = 1024
+/** Most steps of a process that the page takes. */
+export const mostTrained = 10_000
+
 export const builtIn = 'built-in'
 
 /** `auto` takes the fastest that runs here. */
