@@ -84,7 +84,7 @@ export function dropFiles() {
       const files = [...(event.dataTransfer?.files ?? [])]
       if (files.length === 0) return
       event.preventDefault()
-      document.getElementById('weights')?.scrollIntoView({ behavior: 'smooth' })
+      document.getElementById('weights')?.scrollIntoView()
       void takeFiles(files)
     },
   }
