@@ -105,7 +105,7 @@ export function Instrument() {
         <SampleButton figure="pair" plan={begin} words="Sample" />
         {onPhone.value && <ClassPicker />}
         <RunSettings />
-        <Share run={run} figure="pair" cell={guided} count={count.value} />
+        <Share run={run} figure="pair" count={count.value} />
       </div>
       {guides && (
         <div class="readings">

@@ -146,7 +146,7 @@ export function Paint() {
             words="Sample with this wish"
             disabled={empty}
           />
-          <Share run={run} figure="paint" cell={1} count={1} />
+          <Share run={run} figure="paint" count={1} />
         </div>
         <div class="pair">
           {(['free', 'guided'] as const).map((tone, cell) => (
