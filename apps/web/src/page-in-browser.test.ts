@@ -176,7 +176,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
     await pages.withPage(`#${engine}`, async (page, problems) => {
       await reads(page, /^5 steps in/)
       const graphs = await countGraphs(page)
-      await page.locator('label', { hasText: 'dress' }).click()
+      await page.locator('label.class', { hasText: 'dress' }).click()
       await page.locator('#gamma').fill('9')
       await page.getByRole('spinbutton', { name: 'Seed' }).fill('11')
       await sample(page, 5)
