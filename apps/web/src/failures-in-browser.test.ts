@@ -54,6 +54,54 @@ describe.skipIf(!browserPath)('engines that end', () => {
     })
   })
 
+  test('memory that ONNX Runtime does not get is told as that', async () => {
+    await pages.withPage('#engine=wasm&steps=1', async (page) => {
+      await reads(page, /^1 step in/)
+      await sampler(page).evaluate(() => {
+        WebAssembly.Memory.prototype.grow = () => {
+          throw new RangeError('WebAssembly.Memory.grow(): Maximum memory size exceeded')
+        }
+      })
+      await chooseEngine(page, 'onnx-wasm')
+      await sample(page, 1)
+      const alert = page.getByRole('alert')
+      await alert.waitFor()
+      expect(await alert.innerText()).toMatch(/^Not enough memory\s+ONNX Runtime ran out of memory: /)
+      await alert.getByRole('button', { name: 'Try again' }).click()
+      await reads(page, /^1 step in/)
+    })
+  })
+
+  test('what a graphics device can’t do, and throws nothing of, is told on both engines that have one', async () => {
+    await pages.withPage(small(1), async (page) => {
+      await reads(page, /^1 step in/)
+      const alert = page.getByRole('alert')
+      const begin = async (engine: string) => {
+        await chooseEngine(page, 'wasm')
+        await sample(page, 5)
+        await reads(page, /^5 steps in/)
+        const devices = await watchDevices(page)
+        await chooseEngine(page, engine)
+        await sample(page, 250)
+        await reads(page, /^Step \d/)
+        return devices
+      }
+      const refused = await begin('webgpu')
+      await refused.misuseLast()
+      await alert.waitFor()
+      expect(await alert.innerText()).toMatch(/^Sampling failed\s+The webgpu backend met a fault: /)
+      await alert.getByRole('button', { name: 'Close' }).click()
+
+      // a run of ONNX Runtime catches some errors itself; of memory it hears no more than the page does
+      const full = await begin('onnx-webgpu')
+      await full.fillLast()
+      await alert.waitFor()
+      expect(await alert.innerText()).toMatch(
+        /^Not enough memory\s+ONNX Runtime ran out of memory: there is no room\./,
+      )
+    })
+  })
+
   test('a worker that ends is explained, and a new one goes on', async () => {
     await pages.withPage(small(5), async (page) => {
       await reads(page, /^5 steps in/)
@@ -197,5 +245,18 @@ async function watchDevices(page: Page) {
     count: () => worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.length),
     destroyLast: () =>
       worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)?.destroy()),
+    /** Asks for a buffer that there can't be: both mapped to be read and computed on. */
+    misuseLast: () =>
+      worker.evaluate(() => {
+        const device = (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)
+        device?.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE })
+      }),
+    /** Says what a device says that has no more memory. */
+    fillLast: () =>
+      worker.evaluate(() => {
+        const device = (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)
+        const error = new GPUOutOfMemoryError('there is no room')
+        device?.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error }))
+      }),
   }
 }

@@ -37,6 +37,9 @@ test.each([
   ['28,32x,new,cosine', { size: 28, heads: { channels: 32 }, attentionOrder: 'new', schedule: 'cosine' }],
   ['64,4,legacy', undefined],
   ['0,4,legacy,linear', undefined],
+  ['1024,4,legacy,linear', { size: 1024, heads: { count: 4 }, attentionOrder: 'legacy', schedule: 'linear' }],
+  ['1025,4,legacy,linear', undefined],
+  ['9984,4,legacy,linear', undefined],
   ['64,4,newest,linear', undefined],
 ])('%s is what is said of a file', (text, facts) => {
   const { state, ignored } = decodeLink(`#trained=${text}`)

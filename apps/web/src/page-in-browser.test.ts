@@ -10,10 +10,12 @@ import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { loadUNet } from '@guided-diffusion/models'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import axe from 'axe-core'
+import { decode } from 'fast-png'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finished, greyValues, serveBuilt } from '../testing/built-page.ts'
 import { chooseEngine, dropFile, reads, sample, sampler } from '../testing/controls.ts'
+import { countGraphs } from '../testing/graphs.ts'
 import { mainThreadTasks } from '../testing/main-thread.ts'
 import { farthest, torchFile } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
@@ -197,6 +199,100 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
         .getByRole('alert')
         .getByText('What was painted is for pictures of 16 × 16 × 1, and Fashion-MNIST makes 28 × 28 × 1.')
         .waitFor()
+    })
+  })
+
+  test('says which seeds there are where one is typed that is none, and keeps the one before', async () => {
+    await pages.withPage('', async (page, problems) => {
+      const seed = page.getByRole('spinbutton', { name: 'Seed' })
+      const hint = page.locator('.seed').getByRole('alert')
+      for (const typed of ['4294967296', '1.5', '-1', '']) {
+        await seed.fill(typed)
+        expect(await hint.innerText()).toBe('A whole number from 0 to 4294967295. 7 stays.')
+        expect(await seed.getAttribute('aria-invalid')).toBe('true')
+        // it can be typed on
+        expect(await seed.inputValue()).toBe(typed)
+        await seed.blur()
+        expect(await seed.inputValue()).toBe('7')
+        expect(await hint.count()).toBe(0)
+        expect(await seed.getAttribute('aria-invalid')).toBeNull()
+      }
+      await seed.fill('5000000000')
+      await seed.fill('12')
+      expect(await hint.count()).toBe(0)
+      await seed.blur()
+      expect(await seed.inputValue()).toBe('12')
+      expect(problems).toEqual([])
+    })
+  })
+
+  test('saves all pictures of a run as one, noise by noise, and says where it could not', async () => {
+    await pages.withPage('#steps=5&count=2', async (page, problems) => {
+      await reads(page, /^5 steps in/)
+      const save = page.locator('#figure-pair').getByRole('button', { name: 'Save PNG' })
+      const [download] = await Promise.all([page.waitForEvent('download'), save.click()])
+      expect(download.suggestedFilename()).toBe('guided-sneaker-7.png')
+      const { width, height, data, channels } = decode(await readFile(await download.path()))
+      // two noises below each other, alone and guided beside each other, each pixel as 5 × 5
+      const [scale, gap] = [5, 4]
+      expect([width, height]).toEqual([2 * 28 * scale + gap, 2 * 28 * scale + gap])
+      const saved = (row: number, column: number) =>
+        Array.from({ length: 784 }, (_, i) => {
+          const y = row * (28 * scale + gap) + Math.floor(i / 28) * scale
+          const x = column * (28 * scale + gap) + (i % 28) * scale
+          return data[(y * width + x) * channels] as number
+        })
+      expect(saved(0, 0)).toEqual(await greyValues(page, /left alone, after step 5/))
+      expect(saved(0, 1)).toEqual(await greyValues(page, /guided towards sneaker, after step 5/))
+      expect(farthest(saved(1, 0), saved(0, 0))).toBeGreaterThan(50)
+      expect(farthest(saved(1, 1), saved(0, 1))).toBeGreaterThan(50)
+
+      await page.evaluate(() => {
+        HTMLCanvasElement.prototype.toBlob = (call) => call(null)
+      })
+      await save.click()
+      await page
+        .locator('#figure-pair')
+        .getByText(/^Nothing is saved: The browser could not write/)
+        .waitFor()
+      expect(problems).toEqual([])
+    })
+  })
+
+  test('promises 8 MB of weights for the built-in model alone', async () => {
+    await pages.withPage('', async (page) => {
+      await reads(page, /^The first time loads 8 MB of weights\.$/)
+    })
+  })
+
+  test('samples again on ONNX Runtime without another graph, and makes what a fresh page makes', async () => {
+    const engine = 'engine=onnx-wasm&steps=5'
+    const second = 'class=3&gamma=9&seed=11'
+    const both = async (page: Page) => [
+      await greyValues(page, /left alone, after step 5/),
+      await greyValues(page, /guided towards dress, after step 5/),
+    ]
+    let expected: number[][] = []
+    await pages.withPage(`#${engine}&${second}`, async (page) => {
+      await reads(page, /^5 steps in/)
+      expected = await both(page)
+    })
+    await pages.withPage(`#${engine}`, async (page, problems) => {
+      await reads(page, /^5 steps in/)
+      const graphs = await countGraphs(page)
+      await page.locator('label.class', { hasText: 'dress' }).click()
+      await page.locator('#gamma').fill('9')
+      await page.getByRole('spinbutton', { name: 'Seed' }).fill('11')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(await both(page)).toEqual(expected)
+      expect(await graphs()).toBe(0)
+      // a form of its own has a graph of its own
+      await page.getByRole('combobox', { name: 'Sampler' }).selectOption('ddpm')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(await graphs()).toBe(1)
+      expect(problems).toEqual([])
     })
   })
 

@@ -1,5 +1,4 @@
 /** What the page asks the worker to sample: plain data, which a link can hold too. */
-import { encodeFacts } from './facts-code.ts'
 
 /** A denoiser and the classifier that guides it. */
 export interface ModelChoice {
@@ -22,14 +21,12 @@ export interface FileFacts {
   readonly schedule: 'linear' | 'cosine'
 }
 
-export const builtIn = 'built-in'
+/** Largest height and width of images that the page takes, pixels: it draws their noise itself. */
+export const mostSize = 1024
+/** Most steps of a process that the page takes. */
+export const mostTrained = 10_000
 
-/** Whether two choices are the same files, read in the same way. */
-export function isSameModel(a: ModelChoice, b: ModelChoice): boolean {
-  const parts = ({ denoiser, classifier, facts }: ModelChoice) =>
-    JSON.stringify([denoiser, classifier, facts && encodeFacts(facts)])
-  return parts(a) === parts(b)
-}
+export const builtIn = 'built-in'
 
 /** `auto` takes the faster of `webgpu` and `wasm` here. */
 export const engineChoices = ['auto', 'webgpu', 'onnx-webgpu', 'onnx-wasm', 'wasm'] as const

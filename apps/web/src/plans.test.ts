@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest'
 import { distinctCells } from './plan.ts'
-import { gridCell, gridGammas, gridPlan, gridRows, pairCells, pairPlan } from './plans.ts'
+import {
+  columnsOf,
+  gridCell,
+  gridGammas,
+  gridPlan,
+  gridRows,
+  paintPlan,
+  pairCells,
+  pairPlan,
+} from './plans.ts'
+import * as settings from './settings.ts'
+import { emptyWish } from './wish.ts'
 
 test('without guidance γ makes no picture of its own: each noise has one, which all its places show', () => {
   const pair = pairPlan()
@@ -32,4 +43,15 @@ test('a wish, a label and a noise do make a picture of their own', () => {
     { sample: 1, label: 1, gamma: 4 },
   ]
   expect(distinctCells(cells, false)).toEqual(cells.slice(0, 4))
+})
+
+test('a table of all pictures has those of one noise in a row, and in one row those of which each noise has one', () => {
+  const { count } = settings
+  count.value = 5
+  const pair = pairPlan()
+  count.value = 1
+  expect(columnsOf(pair)).toBe(2)
+  expect(columnsOf({ ...pair, cells: distinctCells(pair.cells, false) })).toBe(5)
+  expect(columnsOf(gridPlan())).toBe(gridGammas.length)
+  expect(columnsOf(paintPlan(emptyWish([28, 28, 1])))).toBe(2)
 })

@@ -64,3 +64,9 @@ export function paintPlan(wish: Wish, gammas?: GammaPath): RunPlan {
   ]
   return { ...common(gammas), cells, wish }
 }
+
+/** Columns of the pictures of a plan as a table: a row has those of one noise, or all where each noise has one. */
+export function columnsOf({ cells }: RunPlan): number {
+  const each = cells.filter(({ sample }) => sample === cells[0]?.sample).length
+  return each === 1 ? cells.length : each
+}

@@ -26,7 +26,8 @@ const kinds: Readonly<Record<string, ProblemKind>> = {
   NoBackendError: 'unavailable',
   PlanMisfitError: 'misfit',
   RefusedGlobalError: 'file',
-  RuntimeError: 'memory',
+  RuntimeLostError: 'lost',
+  RuntimeMemoryError: 'memory',
   RuntimeUnavailableError: 'unavailable',
   SourceError: 'file',
   TooLargeError: 'file',
@@ -39,10 +40,14 @@ const kinds: Readonly<Record<string, ProblemKind>> = {
   WorkerEndedError: 'ended',
 }
 
+/** What engines, WebAssembly and arrays say where memory ran out; each browser has its own words. */
+const memoryWords =
+  /bad_alloc|bad allocation|failed to (re)?allocate|(cannot|can't|could not) allocate|allocation failed|out of (device )?memory|memory access out of bounds|\bOOM\b/i
+
 export function kindOf({ name, message }: Pick<Problem, 'name' | 'message'>): ProblemKind {
   const known = kinds[name]
   if (known) return known
-  return /out of memory|allocation/i.test(message) ? 'memory' : 'other'
+  return memoryWords.test(message) ? 'memory' : 'other'
 }
 
 /** Whether an engine that met this problem may go on. Of the others nobody knows in which state they left it. */

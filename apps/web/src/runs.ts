@@ -5,6 +5,7 @@ import { type Figure, figures, type LinkState } from './link.ts'
 import { keepUsed } from './offline.ts'
 import { distinctCells, type GammaPath, isSameModel, type RunPlan } from './plan.ts'
 import { isGuided, type Loading, type ModelFacts, type Problem, type StepPicture } from './protocol.ts'
+import { isSameModel } from './same-model.ts'
 import { model as chosenModel, engineFacts, gamma, modelFacts, takeModel } from './settings.ts'
 
 export interface Run {

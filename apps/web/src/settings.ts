@@ -3,6 +3,7 @@ import { batch, signal } from '@preact/signals'
 import { decodeLink, defaults, type LinkState } from './link.ts'
 import { builtIn, type EngineChoice, isSameModel, type ModelChoice, type SamplerChoice } from './plan.ts'
 import type { EngineFacts, ModelFacts } from './protocol.ts'
+import { isSameModel } from './same-model.ts'
 
 export const model = signal<ModelChoice>({ denoiser: builtIn })
 export const engine = signal<EngineChoice>(defaults.engine)

@@ -54,6 +54,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       await says(page, 'small.safetensors is ready.')
       const largest = await largestRead(page)
       const seen = await statusWords(page)
+      const heard = await statusWords(page, { announced: true })
       await loadFrom(page, `${server.address}large.safetensors`)
       await says(page, 'large.safetensors is ready.')
       // weights go to the engine one after another: the file is never in memory as a whole
@@ -63,6 +64,12 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       expect(progress.length).toBeGreaterThan(2)
       expect(progress).toEqual(progress.toSorted((a, b) => a - b))
       expect(Math.floor(progress.at(-1) as number)).toBe(77)
+      // who listens is told the stages, each once, and not each megabyte
+      const announced = await heard()
+      expect(announced).toEqual([...new Set(announced)])
+      expect(announced).toContain('Loading the denoiser.')
+      expect(announced.at(-1)).toBe('large.safetensors is ready.')
+      expect(announced.join()).not.toMatch(/MB/)
       await sample(page, 5)
       await reads(page, /^5 steps in/)
       expect(farthest(await greyValues(page, /unguided, after step 5/), expected)).toBeLessThan(3)
@@ -192,6 +199,26 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       expect(await figure.locator('figcaption').innerText()).toBe('class 3')
       await page.getByRole('button', { name: 'Back to the built-in one' }).click()
       await page.locator('#figure-grid').waitFor()
+      expect(problems).toEqual([])
+    })
+    await server.close()
+  })
+
+  test('whose classes are many and have names are asked for one by name', async () => {
+    const many = { ...config, channels: 32, multipliers: [1], classes: 1000 }
+    const names = Array.from({ length: 1000 }, (_, i) => `thing ${i}`)
+    await writeDenoiser(join(folder, 'many.safetensors'), many, diffusion, names)
+    const server = await serveFolder(folder, { headers: shared })
+    await pages.withPage(`#model=${server.address}many.safetensors&steps=5`, async (page, problems) => {
+      await reads(page, /^5 steps in/)
+      const figure = page.locator('#figure-pair')
+      const choice = figure.getByRole('group', { name: /^Class,/ }).getByRole('combobox', { name: 'Name' })
+      await choice.selectOption('thing 987')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(await figure.locator('figcaption').innerText()).toBe('thing 987')
+      await page.getByRole('button', { name: 'Copy link' }).first().click()
+      expect(page.url()).toMatch(/[#&]class=987&/)
       expect(problems).toEqual([])
     })
     await server.close()

@@ -20,9 +20,9 @@ export async function reads(page: Page, words: RegExp): Promise<void> {
   if (!(await wanted.isVisible())) throw new Error(`The page says: ${await alert.innerText()}`)
 }
 
-/** The worker that samples, once it was started. */
+/** The worker that samples, once it was started: the latest, where one before has ended. */
 export function sampler(page: Page): Worker {
-  const found = page.workers().find((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
+  const found = page.workers().findLast((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
   if (!found) throw new Error(`The page has no sampler among ${page.workers().map((each) => each.url())}.`)
   return found
 }

@@ -20,6 +20,7 @@ export async function writeDenoiser(
   path: string,
   config: UNetConfig,
   diffusion: DiffusionDescription,
+  classNames?: readonly string[],
 ): Promise<void> {
   const description = { kind: 'unet', config } as const
   const tensors = new Map(
@@ -35,7 +36,11 @@ export async function writeDenoiser(
       return [name, { shape, data }]
     }),
   )
-  await saveNetwork(path, { description, tensors }, { metadata: { diffusion: JSON.stringify(diffusion) } })
+  const metadata = {
+    diffusion: JSON.stringify(diffusion),
+    ...(classNames ? { classes: JSON.stringify(classNames) } : {}),
+  }
+  await saveNetwork(path, { description, tensors }, { metadata })
 }
 
 /** Writes a denoiser of random weights as `torch.save` would: tensors alone. */

@@ -2,22 +2,28 @@
 import type { Page } from 'playwright-core'
 import { sampler } from './controls.ts'
 
-/** Collects what the line under the address says. */
-export async function statusWords(page: Page): Promise<() => Promise<string[]>> {
-  await page.evaluate(() => {
-    const words: string[] = []
-    Object.assign(globalThis, { words })
-    const look = () => {
-      const now = document.querySelector('#weights [role=status]')?.textContent
-      if (now && now !== words.at(-1)) words.push(now)
-    }
-    new MutationObserver(look).observe(document.querySelector('#weights') as Element, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-    })
-  })
-  return () => page.evaluate(() => (globalThis as unknown as { words: string[] }).words)
+/** Collects what the line under the address says: as it is seen, or as it is `announced` to who can't see it. */
+export async function statusWords(page: Page, { announced = false } = {}): Promise<() => Promise<string[]>> {
+  const line = announced ? '#weights [role=status]' : '#weights p[aria-hidden=true]'
+  const name = announced ? 'announced' : 'seen'
+  await page.evaluate(
+    ([selector, key]) => {
+      const words: string[] = []
+      Object.assign(globalThis, { [key]: words })
+      const look = () => {
+        const now = document.querySelector(selector)?.textContent
+        if (now && now !== words.at(-1)) words.push(now)
+      }
+      new MutationObserver(look).observe(document.querySelector('#weights') as Element, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      })
+    },
+    [line, name] as const,
+  )
+  return () =>
+    page.evaluate((key) => (globalThis as unknown as Record<string, string[]>)[key] as string[], name)
 }
 
 /** Watches how many bytes the worker takes from a file, or from an answer of a server, at once. */

@@ -1,4 +1,4 @@
-import type { BackendLostError } from './errors.ts'
+import type { BackendFaultError, BackendLostError } from './errors.ts'
 
 /**
  * What a driver tells about the backend that it started.
@@ -14,6 +14,11 @@ export interface BackendInfo {
   readonly trains: boolean
   /** Fulfilled when the device is lost, with what happened: its tensors are gone. Only where that can happen. */
   readonly lost?: Promise<BackendLostError>
+  /**
+   * Fulfilled at the first error of the device that no call throws: memory that it has not, a program that it refuses. It
+   * computes on, and what it has computed since may be wrong. Only where that can happen.
+   */
+  readonly faulty?: Promise<BackendFaultError>
 }
 
 /**

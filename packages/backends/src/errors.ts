@@ -70,3 +70,23 @@ export class BackendLostError extends Error {
     this.reason = reason
   }
 }
+
+/** A device could not do what it was told, and went on: it has no more memory, or refuses a program. */
+export class BackendFaultError extends Error {
+  override readonly name = 'BackendFaultError'
+  readonly backend: string
+  readonly reason: string
+  readonly advice: string
+
+  /** @param facts `memory`: whether the device has no more. */
+  constructor(facts: { backend: string; reason: string; memory: boolean }) {
+    const reason = facts.reason.trim() || 'no reason given'
+    const what = facts.memory ? 'ran out of memory' : 'met a fault'
+    super(`The ${facts.backend} backend ${what}: ${reason.replace(/\.$/, '')}.`)
+    this.backend = facts.backend
+    this.reason = reason
+    this.advice = facts.memory
+      ? 'Compute less at a time, or take a smaller network.'
+      : 'What was computed since may be wrong: load the weights again, or take another backend.'
+  }
+}

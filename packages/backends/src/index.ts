@@ -1,6 +1,12 @@
 export { type AvailableBackend, type Diagnosis, diagnose, type UnavailableBackend } from './doctor.ts'
 export type { BackendDriver, BackendInfo } from './driver.ts'
-export { BackendLostError, BackendUnavailableError, HeadWidthError, NoBackendError } from './errors.ts'
+export {
+  BackendFaultError,
+  BackendLostError,
+  BackendUnavailableError,
+  HeadWidthError,
+  NoBackendError,
+} from './errors.ts'
 export {
   type ChoiceStorage,
   type FastestBackend,

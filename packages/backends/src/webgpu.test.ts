@@ -60,6 +60,28 @@ describe.skipIf(!gpu.available)(suite, () => {
     kept.dispose()
   })
 
+  test('what the device refuses without a throw is told, and not what it does', async () => {
+    const { faulty, lost } = await startBackend([webgpu()])
+    let heard = false
+    void faulty?.then(() => {
+      heard = true
+    })
+    await numbersOn('webgpu', () => tf.add(tf.ones([4]), 1))
+    expect(heard).toBe(false)
+    const device = deviceOf()
+    // no buffer is both mapped to be read and computed on
+    device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE })
+    await device.queue.onSubmittedWorkDone()
+    const error = await faulty
+    expect(error).toMatchObject({ name: 'BackendFaultError', backend: 'webgpu' })
+    expect(error?.message).toMatch(/^The webgpu backend met a fault: .+\.$/s)
+    expect(error?.advice).toMatch(/may be wrong/)
+    // it computes on, and starts again as the faulty one that it is
+    expect((await startBackend([webgpu()])).faulty).toBe(faulty)
+    device.destroy()
+    await lost
+  })
+
   test('the loss of the device is told, and starting again opens another', async () => {
     const { lost } = await startBackend([webgpu()])
     const device = deviceOf()
@@ -107,6 +129,7 @@ describe('without a graphics card', () => {
     const device = {
       features: new Set(),
       lost: new Promise(() => {}),
+      addEventListener() {},
       createShaderModule() {},
       createComputePipeline() {},
       createComputePipelineAsync() {},

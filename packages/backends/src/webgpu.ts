@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { findGpu, noAdapterAdvice } from '#gpu'
 import type { BackendDriver } from './driver.ts'
-import { BackendLostError, BackendUnavailableError } from './errors.ts'
+import { type BackendFaultError, BackendLostError, BackendUnavailableError } from './errors.ts'
 import { registerAttention } from './kernels/attention-webgpu.ts'
 import { registerConv2D } from './kernels/conv2d-webgpu.ts'
 import { registerGroupNorm } from './kernels/group-norm-webgpu.ts'
@@ -11,6 +11,7 @@ import { registerMatMul } from './kernels/matmul-webgpu.ts'
 import { acceptEnables, type Precision, setPrecision } from './kernels/webgpu-backend.ts'
 import { reuseBindGroups, reuseBuffers, type StoringBackend } from './kernels/webgpu-reuse.ts'
 import { loadPeer } from './load-peer.ts'
+import { firstFault } from './webgpu-faults.ts'
 
 const packageName = '@tensorflow/tfjs-backend-webgpu'
 const priority = 3
@@ -31,6 +32,7 @@ export interface WebGpuOptions {
 interface Opened {
   readonly device: GPUDevice
   readonly info: GPUAdapterInfo
+  readonly faulty: Promise<BackendFaultError>
 }
 
 /** Devices by the backend that computes on them, while they work. */
@@ -38,7 +40,8 @@ const opened = new WeakMap<tf.KernelBackend, Opened>()
 
 /**
  * The graphics card: in browsers that have WebGPU, and in Node by the package `webgpu`. The report's `lost` tells when the
- * card is taken away; starting again then opens a new device, without the tensors of the old one.
+ * card is taken away; starting again then opens a new device, without the tensors of the old one. Its `faulty` tells of
+ * memory that the card has not and of programs that it refuses, which no call throws.
  *
  * Starting throws {@link BackendUnavailableError} where there is no card, and with `precision: 'float16'` where the card
  * has no float16 in shaders.
@@ -58,7 +61,7 @@ export function webgpu({
         () => import('@tensorflow/tfjs-backend-webgpu'),
       )
       const running = opened.get(tf.engine().registry.webgpu as tf.KernelBackend)
-      const { device, info } = running ?? (await openDevice(gpu, powerPreference))
+      const { device, info, faulty } = running ?? (await openDevice(gpu, powerPreference))
       if (precision === 'float16' && !device.features.has('shader-f16')) {
         if (!running) device.destroy()
         throw withoutHalf(describe(device, info))
@@ -70,7 +73,7 @@ export function webgpu({
           () => {
             const backend = new WebGPUBackend(device, info)
             reuseBuffers(backend as unknown as StoringBackend, device)
-            opened.set(backend, { device, info })
+            opened.set(backend, { device, info, faulty })
             device.lost.then(() => opened.delete(backend))
             return backend
           },
@@ -89,6 +92,7 @@ export function webgpu({
         kernels: ['GuidedGroupNorm', 'GuidedGroupNormGrad', 'GuidedAttention', 'GuidedAttentionGrad'],
         trains: true,
         lost: device.lost.then(({ message }) => new BackendLostError({ backend: 'webgpu', reason: message })),
+        faulty,
       }
     },
   }
@@ -126,7 +130,7 @@ async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference): Promis
     })
     acceptEnables(device)
     reuseBindGroups(device)
-    return { device, info: adapter.info }
+    return { device, info: adapter.info, faulty: firstFault(device) }
   } catch (cause) {
     throw new BackendUnavailableError({
       backend: 'webgpu',

@@ -47,6 +47,42 @@ export class RuntimeUnavailableError extends Error {
   }
 }
 
+/** There is no memory for a graph, or for what it computes. */
+export class RuntimeMemoryError extends Error {
+  override readonly name = 'RuntimeMemoryError'
+  readonly reason: string
+  readonly advice = 'Use a smaller model or batch, or Node.'
+
+  constructor(facts: { reason: string; cause?: unknown }) {
+    super(`ONNX Runtime ran out of memory: ${facts.reason}.`, { cause: facts.cause })
+    this.reason = facts.reason
+  }
+}
+
+/** The device of ONNX Runtime refused what it was told, and went on. */
+export class RuntimeFaultError extends Error {
+  override readonly name = 'RuntimeFaultError'
+  readonly reason: string
+  readonly advice = "What was computed since may be wrong: use provider: 'wasm'."
+
+  constructor(facts: { reason: string }) {
+    super(`ONNX Runtime's device met a fault: ${facts.reason}.`)
+    this.reason = facts.reason
+  }
+}
+
+/** The device of ONNX Runtime was taken away. */
+export class RuntimeLostError extends Error {
+  override readonly name = 'RuntimeLostError'
+  readonly reason: string
+  readonly advice = "Load the page or start the worker again, or use provider: 'wasm'."
+
+  constructor(facts: { reason: string }) {
+    super(`ONNX Runtime lost its device: ${facts.reason}.`)
+    this.reason = facts.reason
+  }
+}
+
 /** A traced function returns a tensor that it has freed. */
 export class DisposedResultError extends Error {
   override readonly name = 'DisposedResultError'

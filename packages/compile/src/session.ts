@@ -36,6 +36,11 @@ export interface GraphRuntime {
   /** One line for people. */
   readonly description: string
   open(graph: Graph, options?: OpenOptions): Promise<GraphSession>
+  /**
+   * Fulfilled, where the runtime can tell, when its device is taken away, has no memory or refuses a program, which no call
+   * throws: what was computed since may be wrong.
+   */
+  readonly faulty?: Promise<Error>
 }
 
 /** A traced function: tensors in, tensors out. */

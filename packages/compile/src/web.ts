@@ -1,10 +1,12 @@
 /** ONNX Runtime in browsers: WebAssembly with threads, and WebGPU. */
 import type * as ort from 'onnxruntime-web'
-import { RuntimeUnavailableError } from './errors.ts'
+import { deviceFaults } from './device-faults.ts'
+import { RuntimeMemoryError, RuntimeUnavailableError } from './errors.ts'
 import type { Graph, Initializer } from './graph.ts'
 import { halfArithmetic } from './half-arithmetic.ts'
 import type { Download } from './held-array.ts'
 import { byteLength, bytesOf, type ExternalData, isLarge, onnxModel } from './onnx-file.ts'
+import { meansNoMemory } from './out-of-memory.ts'
 import { heldOutputs, runtimeSession } from './runtime-session.ts'
 import type { GraphRuntime, SessionArray } from './session.ts'
 import { webgpuGraph } from './webgpu-graph.ts'
@@ -34,7 +36,9 @@ export interface OnnxRuntimeWebOptions {
 
 /**
  * ONNX Runtime of a page or a worker, from the package `onnxruntime-web`. Only the code of the provider that is asked for is
- * fetched; WebAssembly itself starts with the first graph.
+ * fetched; WebAssembly itself starts with the first graph. Of WebGPU, `faulty` tells what no call throws.
+ *
+ * Opening a graph throws RuntimeMemoryError where there is no memory for it, and else RuntimeUnavailableError.
  *
  * @throws RuntimeUnavailableError when the package does not load, the page has no WebGPU, or threads are asked for that it
  * can't have.
@@ -49,6 +53,7 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
   wasm.numThreads = threads
   if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths
   const device = adapter ?? (threads === 1 ? 'one thread' : `${threads} threads`)
+  const faults = provider === 'webgpu' ? deviceFaults() : undefined
   return {
     name: `onnxruntime-web ${provider}`,
     description: `ONNX Runtime ${versions.web}, ${provider === 'wasm' ? 'WebAssembly' : 'WebGPU'}, ${device}`,
@@ -57,8 +62,11 @@ export async function onnxRuntimeWeb(options: OnnxRuntimeWebOptions = {}): Promi
       if (provider === 'wasm')
         return runtimeSession(library.Tensor, await createSession(library, computed, provider), graph)
       const session = await createSession(library, webgpuGraph(computed), provider, hold)
+      // the library opens it for the first session
+      faults?.watch(await library.env.webgpu.device)
       return runtimeSession(library.Tensor, session, graph, download)
     },
+    ...(faults ? { faulty: faults.faulty } : {}),
   }
 }
 
@@ -155,10 +163,11 @@ async function createSession(
       logSeverityLevel: 3,
     })
   } catch (cause) {
+    const reason = (cause as Error)?.message ?? `${cause}`
+    if (meansNoMemory(reason)) throw new RuntimeMemoryError({ reason: reason.replace(/\.$/, ''), cause })
     throw new RuntimeUnavailableError({
-      reason: `it does not start with this graph (${(cause as Error)?.message ?? cause})`,
-      advice:
-        'If a .wasm file is not found, pass wasmPaths; if memory ran out, use a smaller model or batch, or Node.',
+      reason: `it does not start with this graph (${reason})`,
+      advice: 'If a .wasm file is not found, pass wasmPaths; else use a smaller model or batch, or Node.',
       cause,
     })
   }

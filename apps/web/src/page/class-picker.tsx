@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks'
 import { builtIn } from '../plan.ts'
 import { isGuided } from '../protocol.ts'
 import { label, model, modelFacts } from '../settings.ts'
@@ -14,18 +15,22 @@ export function ClassPicker() {
     return (
       <fieldset class="classes">
         <legend>{legend}</legend>
-        <label class="field">
-          <span>Number, 0 to {classes - 1}</span>
-          <input
-            type="number"
-            min={0}
-            max={classes - 1}
-            value={label.value}
-            onInput={({ currentTarget: { valueAsNumber: value } }) => {
-              if (Number.isInteger(value) && value >= 0 && value < classes) label.value = value
-            }}
-          />
-        </label>
+        {classNames.length > 0 ? (
+          <ClassSelect classes={classes} names={classNames} />
+        ) : (
+          <label class="field">
+            <span>Number, 0 to {classes - 1}</span>
+            <input
+              type="number"
+              min={0}
+              max={classes - 1}
+              value={label.value}
+              onInput={({ currentTarget: { valueAsNumber: value } }) => {
+                if (Number.isInteger(value) && value >= 0 && value < classes) label.value = value
+              }}
+            />
+          </label>
+        )}
       </fieldset>
     )
   }
@@ -59,5 +64,32 @@ export function ClassPicker() {
         ))}
       </div>
     </fieldset>
+  )
+}
+
+/** Many classes by their names. */
+function ClassSelect({ classes, names }: { classes: number; names: readonly string[] }) {
+  // a thousand, say: made once, and not at each step of a run
+  const options = useMemo(
+    () =>
+      Array.from({ length: classes }, (_, i) => (
+        <option key={i} value={i}>
+          {names[i] ?? i}
+        </option>
+      )),
+    [classes, names],
+  )
+  return (
+    <label class="field">
+      <span>Name</span>
+      <select
+        value={label.value}
+        onChange={({ currentTarget }) => {
+          label.value = Number(currentTarget.value)
+        }}
+      >
+        {options}
+      </select>
+    </label>
   )
 }

@@ -3,6 +3,7 @@ import { giveFile, load, type Task } from '../engine-client.ts'
 import { type FileFacts, isSameModel, type ModelChoice, type RunPlan } from '../plan.ts'
 import type { Loading, Problem } from '../protocol.ts'
 import { problem, runs, start, stop } from '../runs.ts'
+import { isSameModel } from '../same-model.ts'
 import { engine, engineFacts, model, takeModel } from '../settings.ts'
 import { putOnShelf } from '../weight-shelf.ts'
 
@@ -142,7 +143,7 @@ export function dropFiles() {
       const files = [...(event.dataTransfer?.files ?? [])]
       if (files.length === 0) return
       event.preventDefault()
-      document.getElementById('weights')?.scrollIntoView({ behavior: 'smooth' })
+      document.getElementById('weights')?.scrollIntoView()
       takeFiles(files)
     },
   }

@@ -110,7 +110,7 @@ export function Instrument() {
         <SampleButton figure="pair" plan={() => begin()} words="Sample" />
         {onPhone.value && <ClassPicker />}
         <RunSettings />
-        <Share run={run} figure="pair" cell={guided} />
+        <Share run={run} figure="pair" />
       </div>
       {guides && (
         <div class="readings">

@@ -18,3 +18,6 @@ export function loadingWords({ stage, loaded, total }: Loading): string {
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
+
+/** What is being made ready, without how far it is. */
+export const stageWords = (loading: Loading): string => loadingWords({ ...loading, total: 0 })

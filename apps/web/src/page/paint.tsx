@@ -149,7 +149,7 @@ export function Paint() {
             words="Sample with this wish"
             disabled={empty}
           />
-          <Share run={run} figure="paint" cell={1} />
+          <Share run={run} figure="paint" />
         </div>
         <div class="pair">
           {(['free', 'guided'] as const).map((tone, cell) => (

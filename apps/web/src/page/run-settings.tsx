@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals'
 import { limits } from '../link.ts'
 import { type SamplerChoice, samplerChoices } from '../plan.ts'
 import { count, sampler, seed, steps } from '../settings.ts'
@@ -13,6 +14,8 @@ const samplerNames: Readonly<Record<SamplerChoice, string>> = {
 
 /** Seed, steps, sampler, number of pictures. */
 export function RunSettings() {
+  /** What stands in the box of the seed and is none. */
+  const wrong = useSignal<string | undefined>(undefined)
   const choices = stepChoices.includes(steps.value)
     ? stepChoices
     : [...stepChoices, steps.value].sort((a, b) => a - b)
@@ -26,9 +29,20 @@ export function RunSettings() {
             type="number"
             min={0}
             max={limits.seed}
-            value={seed.value}
-            onInput={({ currentTarget: { valueAsNumber: value } }) => {
-              if (Number.isInteger(value) && value >= 0 && value <= limits.seed) seed.value = value
+            value={wrong.value ?? String(seed.value)}
+            {...(wrong.value === undefined
+              ? {}
+              : { 'aria-invalid': true, 'aria-errormessage': 'wrong-seed' })}
+            onInput={({ currentTarget: { value, valueAsNumber } }) => {
+              const fits =
+                Number.isInteger(valueAsNumber) && valueAsNumber >= 0 && valueAsNumber <= limits.seed
+              wrong.value = fits ? undefined : value
+              if (fits) seed.value = valueAsNumber
+            }}
+            onBlur={({ currentTarget }) => {
+              // what a number's box can't read it shows and gives as empty
+              currentTarget.value = String(seed.value)
+              wrong.value = undefined
             }}
           />
           <button
@@ -37,6 +51,7 @@ export function RunSettings() {
             aria-label="Another seed"
             title="Another seed"
             onClick={() => {
+              wrong.value = undefined
               seed.value = Math.floor(Math.random() * 10_000)
             }}
           >
@@ -57,6 +72,11 @@ export function RunSettings() {
             </svg>
           </button>
         </div>
+        {wrong.value !== undefined && (
+          <p class="hint" id="wrong-seed" role="alert">
+            A whole number from 0 to {limits.seed}. {seed.value} stays.
+          </p>
+        )}
       </div>
       <label class="field">
         <span>Steps</span>

@@ -1,7 +1,7 @@
 import type { Figure } from '../link.ts'
-import type { RunPlan } from '../plan.ts'
+import { builtIn, type RunPlan } from '../plan.ts'
 import { active, problem, runs, start, stop } from '../runs.ts'
-import { engineFacts } from '../settings.ts'
+import { engineFacts, model } from '../settings.ts'
 import { loadingWords } from './loading-words.ts'
 
 /** Starts and stops a figure, and says under the button how far it is. */
@@ -37,7 +37,10 @@ export function SampleButton({
 
 function stateWords(figure: Figure): string {
   const run = runs[figure].value
-  if (!run) return engineFacts.value ? '' : 'The first time loads 8 MB of weights.'
+  if (!run) {
+    if (engineFacts.value) return ''
+    return `The first time loads ${model.value.denoiser === builtIn ? '8 MB of weights' : 'the weights'}.`
+  }
   const { status, loading, steps, total } = run
   switch (status) {
     case 'loading':

@@ -1,4 +1,4 @@
-import { gridGammas } from '../plans.ts'
+import { columnsOf } from '../plans.ts'
 import type { StepPicture } from '../protocol.ts'
 import type { Run } from '../runs.ts'
 import { cellPixels } from './frame-pixels.ts'
@@ -7,12 +7,15 @@ import { cellPixels } from './frame-pixels.ts'
 const leastSide = 280
 
 /**
- * Saves one picture of a run, or all of them as a table, each pixel as a square of its own. Answers with the file's name.
+ * Saves all pictures of a run as a table, those of one noise side by side, each pixel as a square of its own. Answers with the
+ * file's name.
+ *
+ * @throws Error where the browser can't make a picture of them.
  */
-export async function savePng(run: Run, frame: StepPicture, cell?: number): Promise<string> {
+export async function savePng(run: Run, frame: StepPicture): Promise<string> {
   const [height, width] = run.model.shape
-  const cells = cell === undefined ? run.plan.cells.map((_, i) => i) : [cell]
-  const columns = cells.length % gridGammas.length === 0 ? gridGammas.length : cells.length
+  const { cells } = run.plan
+  const columns = columnsOf(run.plan)
   const scale = Math.max(1, Math.round(leastSide / width / (cells.length > 2 ? 2 : 1)))
   const gap = cells.length > 1 ? 4 : 0
   const canvas = document.createElement('canvas')
@@ -20,9 +23,9 @@ export async function savePng(run: Run, frame: StepPicture, cell?: number): Prom
   canvas.height = Math.ceil(cells.length / columns) * (height * scale + gap) - gap
   const context = canvas.getContext('2d') as CanvasRenderingContext2D
   context.imageSmoothingEnabled = false
-  for (const [place, each] of cells.entries()) {
+  for (const place of cells.keys()) {
     const bitmap = await createImageBitmap(
-      new ImageData(cellPixels(frame.x, each, run.model.shape).colours, width),
+      new ImageData(cellPixels(frame.x, place, run.model.shape).colours, width),
     )
     const [column, row] = [place % columns, Math.floor(place / columns)]
     context.drawImage(
@@ -33,7 +36,7 @@ export async function savePng(run: Run, frame: StepPicture, cell?: number): Prom
       height * scale,
     )
   }
-  const name = `guided-${run.model.classNames[run.plan.cells[0]?.label ?? 0] ?? 'sample'}-${run.plan.seed}.png`
+  const name = `guided-${run.model.classNames[cells[0]?.label ?? 0] ?? 'sample'}-${run.plan.seed}.png`
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
   if (!blob) throw new Error('The browser could not write the picture as PNG.')
   const link = document.createElement('a')

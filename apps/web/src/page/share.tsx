@@ -4,16 +4,7 @@ import { linkOf, type Run } from '../runs.ts'
 import { savePng } from './save-png.ts'
 
 /** Copies a link to the pictures of a run, and saves them. */
-export function Share({
-  run,
-  figure,
-  cell,
-}: {
-  run: Run | undefined
-  figure: Figure
-  /** The picture that is saved; without it all are. */
-  cell?: number
-}) {
+export function Share({ run, figure }: { run: Run | undefined; figure: Figure }) {
   const words = useSignal('')
   const frame = run?.frames.at(-1)
   const say = (text: string) => {
@@ -34,7 +25,13 @@ export function Share({
     }
   }
   const save = async () => {
-    if (run && frame) say(`Saved ${await savePng(run, frame, cell)}.`)
+    if (!run || !frame) return
+    try {
+      say(`Saved ${await savePng(run, frame)}.`)
+    } catch (error) {
+      // a canvas that is too large, a disk that is full: each browser has its own words
+      say(`Nothing is saved: ${error instanceof Error ? error.message : error}`)
+    }
   }
   return (
     <div class="share">

@@ -8,7 +8,7 @@ import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings
 import { clearShelf, type ShelfItem, shelfItems } from '../weight-shelf.ts'
 import { cancelOpening, opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
 import { FactsForm } from './facts-form.tsx'
-import { loadingWords } from './loading-words.ts'
+import { loadingWords, stageWords } from './loading-words.ts'
 
 const engineNames: Readonly<Record<EngineChoice, string>> = {
   auto: 'Automatic',
@@ -197,8 +197,12 @@ function Opening() {
   const { loaded = 0, total = 0 } = state.loading ?? {}
   return (
     <div>
-      <p class="hint" role="status">
+      <p class="hint" aria-hidden="true">
         {state.loading ? loadingWords(state.loading) : `Waiting for ${state.name}.`}
+      </p>
+      {/* stages alone: the bytes change up to 20 times a second */}
+      <p class="hidden" role="status">
+        {state.loading ? stageWords(state.loading) : `Waiting for ${state.name}.`}
       </p>
       <progress
         aria-label={`Loading ${state.name}`}

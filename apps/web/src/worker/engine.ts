@@ -1,7 +1,6 @@
 /** The engines of a page, and which one runs. */
 import {
   type BackendDriver,
-  type BackendReport,
   type ChoiceStorage,
   fastestBackend,
   startBackend,
@@ -21,9 +20,9 @@ export interface Engine {
   readonly facts: EngineFacts
   /** Where steps run as graphs. */
   readonly runtime?: GraphRuntime
-  /** Set once the device was taken away. */
+  /** Set once the device was taken away, or did not what it was told. */
   readonly lost: () => Error | undefined
-  /** Fails when the device is taken away, and else never ends; of those that have one. */
+  /** Fails when the device is taken away or does not what it is told, and else never ends; of those that have one. */
   readonly loss?: Promise<never>
 }
 
@@ -49,7 +48,7 @@ export async function startEngine(choice: EngineChoice, storage: ChoiceStorage):
   return {
     name,
     facts: { name, description: report.description, why: automatic(report.reason), measured: true },
-    ...watched(report),
+    ...watched(report.lost, report.faulty),
   }
 }
 
@@ -65,18 +64,19 @@ async function hasCard(): Promise<boolean> {
 
 async function start(name: EngineName, why: string): Promise<Engine> {
   const report = await startBackend([drivers[name]()])
-  const watch = watched(report)
+  const watch = watched(report.lost, report.faulty)
   if (!name.startsWith('onnx'))
     return { name, facts: { name, description: report.description, why }, ...watch }
   const runtime = await onnxRuntimeWeb({ provider: name === 'onnx-wasm' ? 'wasm' : 'webgpu' })
-  return { name, facts: { name, description: runtime.description, why }, runtime, ...watch }
+  return { name, facts: { name, description: runtime.description, why }, runtime, ...watched(runtime.faulty) }
 }
 
-/** Whether the device was taken away meanwhile, and why. */
-function watched({ lost }: BackendReport): Pick<Engine, 'lost' | 'loss'> {
-  if (!lost) return { lost: () => undefined }
+/** Whether the device was taken away meanwhile, or did not what it was told, and why: the first that is told. */
+function watched(...troubles: readonly (Promise<Error> | undefined)[]): Pick<Engine, 'lost' | 'loss'> {
+  const told = troubles.filter((trouble) => trouble !== undefined)
+  if (told.length === 0) return { lost: () => undefined }
   let gone: Error | undefined
-  const loss = lost.then((error) => {
+  const loss = Promise.race(told).then((error) => {
     gone = error
     throw error
   })

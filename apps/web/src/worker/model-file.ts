@@ -1,6 +1,6 @@
 /** What a weight file says of itself: its network, the process that it was trained for, the names of its classes. */
 import type { WeightsReader } from '@guided-diffusion/checkpoints'
-import type { DiffusionDescription } from '@guided-diffusion/diffusion'
+import { type DiffusionDescription, describedDiffusion } from '@guided-diffusion/diffusion'
 import {
   describedNetwork,
   inferNetwork,
@@ -9,7 +9,7 @@ import {
   publishedModels,
   recognizePublished,
 } from '@guided-diffusion/models'
-import type { FileFacts } from '../plan.ts'
+import { type FileFacts, mostSize, mostTrained } from '../plan.ts'
 import { ModelFileError, UndescribedFileError } from './errors.ts'
 
 export interface ModelFile {
@@ -42,6 +42,7 @@ export async function readModelFile(
       (published && publishedModels[published].diffusion) ??
       (facts && trained(facts, network))
     if (!diffusion) throw new UndescribedFileError(name)
+    requireWhole(name, { fact: 'images of size', value: network.config.size, most: mostSize })
     return { name, file, network, diffusion, classNames: namesIn(reader) }
   } finally {
     await reader.close()
@@ -78,15 +79,45 @@ function trained({ schedule }: FileFacts, { config }: NetworkDescription): Diffu
 
 function described(name: string, { metadata }: WeightsReader): DiffusionDescription | undefined {
   if (metadata.diffusion === undefined) return undefined
+  const found = parsed(name, metadata.diffusion)
+  requireWhole(name, { fact: 'a number of diffusion steps of', value: found.steps, most: mostTrained })
   try {
-    return JSON.parse(metadata.diffusion) as DiffusionDescription
-  } catch {
+    describedDiffusion(found as unknown as DiffusionDescription)
+  } catch (error) {
     throw new ModelFileError({
       file: name,
-      problem: 'has metadata "diffusion" that are not JSON',
-      advice: 'The file is damaged; get it again.',
+      problem: `has metadata "diffusion" that no process has: ${(error as Error).message.replace(/\.$/, '')}`,
+      advice: 'Write what the network was trained for, as `guided-diffusion train` does.',
     })
   }
+  const { schedule, steps, prediction, variance } = found as unknown as DiffusionDescription
+  return { schedule, steps, prediction, variance }
+}
+
+/** The object that a text of JSON holds. */
+function parsed(name: string, text: string): Readonly<Record<string, unknown>> {
+  try {
+    const found: unknown = JSON.parse(text)
+    if (typeof found === 'object' && found !== null && !Array.isArray(found))
+      return found as Record<string, unknown>
+  } catch {}
+  throw new ModelFileError({
+    file: name,
+    problem: 'has metadata "diffusion" that are no object in JSON',
+    advice: 'The file is damaged; get it again.',
+  })
+}
+
+function requireWhole(
+  file: string,
+  { fact, value, most }: { readonly fact: string; readonly value: unknown; readonly most: number },
+): void {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most) return
+  throw new ModelFileError({
+    file,
+    problem: `tells of ${fact} ${JSON.stringify(value)}, expected a whole number from 1 to ${most}`,
+    advice: 'Sample with it in Node, or correct what is said of it.',
+  })
 }
 
 function namesIn({ metadata }: WeightsReader): readonly string[] {

@@ -1,5 +1,6 @@
 /** The networks of a run: a denoiser, and the classifier that guides it where there is one. */
 import { type Classifier, loadClassifier } from '@guided-diffusion/classifier'
+import type { CompiledSteps, GraphRuntime } from '@guided-diffusion/compile'
 import type { Denoiser, DiffusionDescription } from '@guided-diffusion/diffusion'
 import { unconditional } from '@guided-diffusion/guidance'
 import { loadUNet, type NetworkDescription, type UNet } from '@guided-diffusion/models'
@@ -8,6 +9,7 @@ import { builtIn, type FileFacts, type ModelChoice } from '../plan.ts'
 import type { Loading, ModelFacts } from '../protocol.ts'
 import { ClassifierFileError, ModelFileError } from './errors.ts'
 import { type ModelFile, readModelFile } from './model-file.ts'
+import { stepGraphs } from './step-graphs.ts'
 import { droppedFile, weightFile } from './weight-cache.ts'
 
 export interface Model {
@@ -17,7 +19,9 @@ export interface Model {
   readonly denoiser: Denoiser
   readonly diffusion: DiffusionDescription
   readonly classifier?: Classifier
-  /** Frees the weights. */
+  /** Its steps as graphs of a runtime; what the last run had is there for the next. */
+  steps(runtime: GraphRuntime): CompiledSteps
+  /** Frees the weights, and the graphs. */
   dispose(): void
 }
 
@@ -53,6 +57,7 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
     }))
   const told = config.nullClass ? undefined : config.classes
   const classNames = guide.file?.classNames.length ? guide.file.classNames : denoiserFile.classNames
+  const graphs = stepGraphs([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
   return {
     unet,
     denoiser: told === undefined ? unconditional(unet) : unet,
@@ -65,7 +70,9 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
       classNames,
       ...(guide.why ? { unguided: guide.why } : {}),
     },
+    steps: graphs.of,
     dispose: () => {
+      graphs.dispose()
       unet.dispose()
       classifier?.dispose()
     },

@@ -1,12 +1,11 @@
 /** Samples the pictures of a plan and reports each step. */
-import { compiledSteps } from '@guided-diffusion/compile'
 import { ddim, ddpm, describedDiffusion, type Sampler, sample } from '@guided-diffusion/diffusion'
 import * as tf from '@tensorflow/tfjs-core'
 import { toBytes, toSignedBytes } from '../pixels.ts'
 import { type GammaPath, gammaAt, type RunPlan, type SamplerChoice } from '../plan.ts'
 import type { StepPicture } from '../protocol.ts'
 import type { Engine } from './engine.ts'
-import { guidanceOf } from './guidances.ts'
+import { givenWish, guidanceOf } from './guidances.ts'
 import type { Model } from './model.ts'
 
 export interface RunOptions {
@@ -20,7 +19,7 @@ export interface RunOptions {
 
 export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void> {
   const { engine, model, signal, live, onStep } = options
-  const { classifier, unet } = model
+  const { classifier } = model
   let used = 0
   const gamma = (step: number) => {
     used = live() ?? gammaAt(plan.gammas as GammaPath, step)
@@ -32,50 +31,45 @@ export async function runPlan(plan: RunPlan, options: RunOptions): Promise<void>
     ...(classifier ? { classifier } : {}),
   }
   const guidance = guidanceOf(parts)
-  const weights = [unet.parameters, ...(classifier ? [classifier.parameters] : [])]
-  const graphs = engine.runtime && compiledSteps({ runtime: engine.runtime, weights })
+  const steps = engine.runtime && model.steps(engine.runtime)
   let began = performance.now()
-  try {
-    const run = sample({
-      diffusion: describedDiffusion(model.diffusion, spacing(plan, model.diffusion.steps)),
-      denoiser: model.denoiser,
-      sampler: samplerOf(plan.sampler),
-      shape: model.facts.shape,
-      samples: plan.cells.map(({ sample: noise }) => noise),
-      labels: plan.cells.map(({ label }) => label),
-      seed: plan.seed,
-      signal,
-      ...(guidance ? { guidance } : {}),
-      given: (index) => {
-        const now = gamma(index)
-        return { gammas: tf.tensor1d(plan.cells.map((cell) => cell.gamma ?? now)) }
-      },
-      ...(classifier
-        ? { observe: ({ x, t }) => ({ probabilities: tf.softmax(classifier.logits(x, t)) }) }
-        : {}),
-      ...(graphs ? { execute: graphs.execute } : {}),
+  const run = sample({
+    diffusion: describedDiffusion(model.diffusion, spacing(plan, model.diffusion.steps)),
+    denoiser: model.denoiser,
+    sampler: samplerOf(plan.sampler),
+    shape: model.facts.shape,
+    samples: plan.cells.map(({ sample: noise }) => noise),
+    labels: plan.cells.map(({ label }) => label),
+    seed: plan.seed,
+    signal,
+    ...(guidance ? { guidance } : {}),
+    given: (index) => {
+      const now = gamma(index)
+      return { gammas: tf.tensor1d(plan.cells.map((cell) => cell.gamma ?? now)), ...givenWish(parts) }
+    },
+    ...(classifier
+      ? { observe: ({ x, t }) => ({ probabilities: tf.softmax(classifier.logits(x, t)) }) }
+      : {}),
+    ...(steps ? { execute: steps.execute } : {}),
+  })
+  for await (const { index, total, timestep, x, xStart, gradient, observed } of run) {
+    const cells = plan.cells.length
+    const [next, predicted, pull, probabilities] = await Promise.all(
+      [x, xStart, gradient, observed?.probabilities].map((tensor) => tensor?.data<'float32'>()),
+    )
+    const now = performance.now()
+    onStep({
+      index,
+      total,
+      timestep,
+      gamma: used,
+      x: toBytes(next as Float32Array),
+      xStart: toBytes(predicted as Float32Array),
+      pull: toSignedBytes(pull ?? new Float32Array(), cells),
+      probabilities: (probabilities ?? new Float32Array()).slice(),
+      took: now - began,
     })
-    for await (const { index, total, timestep, x, xStart, gradient, observed } of run) {
-      const cells = plan.cells.length
-      const [next, predicted, pull, probabilities] = await Promise.all(
-        [x, xStart, gradient, observed?.probabilities].map((tensor) => tensor?.data<'float32'>()),
-      )
-      const now = performance.now()
-      onStep({
-        index,
-        total,
-        timestep,
-        gamma: used,
-        x: toBytes(next as Float32Array),
-        xStart: toBytes(predicted as Float32Array),
-        pull: toSignedBytes(pull ?? new Float32Array(), cells),
-        probabilities: (probabilities ?? new Float32Array()).slice(),
-        took: now - began,
-      })
-      began = performance.now()
-    }
-  } finally {
-    await graphs?.dispose()
+    began = performance.now()
   }
 }
 
