@@ -32,7 +32,8 @@ export function takeFiles(files: readonly File[]): void {
   if (!denoiser || !guide) return
   const taken = new Set([denoiser, guide])
   for (const file of taken) giveFile(file)
-  const keep = async () => (await Promise.all([...taken].map(putOnShelf))).every(Boolean)
+  const put = (file: File) => putOnShelf(file, model.peek().facts)
+  const keep = async () => (await Promise.all([...taken].map(put))).every(Boolean)
   const choice =
     guide === denoiser
       ? (missing(place(denoiser)) ?? { denoiser: place(denoiser) })
