@@ -101,9 +101,9 @@ export function start(figure: Figure, plan: RunPlan): void {
       if (running === me && (step.index + 1) % tenth === 0 && step.index + 1 < step.total)
         announcement.value = `Step ${step.index + 1} of ${step.total}.`
     },
-    onDone: () => {
+    onDone: (used) => {
       end('done', 'The picture is finished.')
-      void keepUsed()
+      void keepUsed(used)
     },
     onFailed: (found) => {
       // what the reader stopped runs no more
