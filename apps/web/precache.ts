@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Plugin } from 'vite'
 
-/** In the service worker's source, where the build's files and their common hash go. */
+/** In the service worker's source, where the names of the build's files and the hash of their contents go. */
 const files = '__BUILD_FILES__'
 const version = '__BUILD_VERSION__'
 
@@ -16,11 +16,19 @@ export function precache(): Plugin {
       handler(_, bundle) {
         const worker = bundle['service-worker.js']
         if (worker?.type !== 'chunk') this.error('The build has no service-worker.js.')
-        const names = Object.keys(bundle)
-          .filter((name) => name !== 'service-worker.js' && !name.endsWith('.map'))
-          .sort()
-        const hash = createHash('sha256').update(names.join()).digest('hex').slice(0, 12)
-        worker.code = worker.code.replace(files, names.join()).replace(version, hash)
+        const built = Object.values(bundle)
+          .filter(({ fileName }) => !fileName.endsWith('.map'))
+          .sort((a, b) => (a.fileName < b.fileName ? -1 : 1))
+        const hash = createHash('sha256')
+        for (const file of built)
+          hash.update(`${file.fileName}\n`).update(file.type === 'chunk' ? file.code : file.source)
+        // the page itself is kept under the address of its folder
+        const names = built
+          .map(({ fileName }) => fileName)
+          .filter((name) => name !== 'service-worker.js' && name !== 'index.html')
+        worker.code = worker.code
+          .replace(files, names.join())
+          .replace(version, hash.digest('hex').slice(0, 12))
       },
     },
   }

@@ -69,7 +69,7 @@ test('of a run that is over the worker hears nothing more', async () => {
   const { run } = await client()
   const task = run(plan, silent())
   const [worker] = FakeWorker.all
-  worker?.reports({ type: 'done', id: 1 })
+  worker?.reports({ type: 'done', id: 1, used: [] })
   task.setGamma(9)
   task.abort()
   expect(worker?.told).toEqual([{ type: 'run', id: 1, plan }])

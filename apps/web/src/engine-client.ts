@@ -7,7 +7,8 @@ export interface Listener {
   readonly onProgress?: (loading: Loading) => void
   readonly onReady?: (model: ModelFacts, engine: EngineFacts) => void
   readonly onStep?: (step: StepPicture) => void
-  readonly onDone: () => void
+  /** `used`: the addresses of what the worker has fetched since it started. */
+  readonly onDone: (used: readonly string[]) => void
   readonly onFailed: (problem: Problem) => void
 }
 
@@ -124,7 +125,7 @@ function receive(report: Report): void {
       break
     case 'done':
       pending.delete(report.id)
-      listener.onDone()
+      listener.onDone(report.used)
       break
     case 'failed':
       pending.delete(report.id)

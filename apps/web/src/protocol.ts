@@ -22,7 +22,8 @@ export type Report =
   | ({ readonly type: 'step'; readonly id: number } & StepPicture)
   /** A choice of an engine that is to be kept for later visits. */
   | { readonly type: 'remember'; readonly choice: string }
-  | { readonly type: 'done'; readonly id: number }
+  /** `used`: the addresses of what the worker has fetched since it started. */
+  | { readonly type: 'done'; readonly id: number; readonly used: readonly string[] }
   | { readonly type: 'failed'; readonly id: number; readonly problem: Problem }
 
 /** What is being made ready, in bytes where they are counted. */

@@ -3,7 +3,7 @@ import { batch, type Signal, signal } from '@preact/signals'
 import * as client from './engine-client.ts'
 import { type Figure, figures, type LinkState } from './link.ts'
 import { keepUsed } from './offline.ts'
-import { distinctCells, type GammaPath, isSameModel, type RunPlan } from './plan.ts'
+import { distinctCells, type GammaPath, type RunPlan } from './plan.ts'
 import { isGuided, type Loading, type ModelFacts, type Problem, type StepPicture } from './protocol.ts'
 import { isSameModel } from './same-model.ts'
 import { model as chosenModel, engineFacts, gamma, modelFacts, takeModel } from './settings.ts'
@@ -102,9 +102,9 @@ export function start(figure: Figure, plan: RunPlan): void {
       if (running === me && (step.index + 1) % tenth === 0 && step.index + 1 < step.total)
         announcement.value = `Step ${step.index + 1} of ${step.total}.`
     },
-    onDone: () => {
+    onDone: (used) => {
       end('done', 'The picture is finished.')
-      void keepUsed()
+      void keepUsed(used)
     },
     onFailed: (found) => {
       // what the reader stopped runs no more

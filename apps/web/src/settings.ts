@@ -1,7 +1,7 @@
 /** What the reader has chosen. Signals: whoever reads one is drawn anew when it changes. */
 import { batch, signal } from '@preact/signals'
 import { decodeLink, defaults, type LinkState } from './link.ts'
-import { builtIn, type EngineChoice, isSameModel, type ModelChoice, type SamplerChoice } from './plan.ts'
+import { builtIn, type EngineChoice, type ModelChoice, type SamplerChoice } from './plan.ts'
 import type { EngineFacts, ModelFacts } from './protocol.ts'
 import { isSameModel } from './same-model.ts'
 

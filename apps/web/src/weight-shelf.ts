@@ -1,21 +1,37 @@
 /** Where the browser keeps weights: a cache of its own, which the page shows and can clear. */
+import { decodeFacts, encodeFacts } from './facts-code.ts'
+import type { FileFacts } from './plan.ts'
 
 const name = 'guided-diffusion-weights'
 
-/** Undefined where the browser keeps nothing: pages that are not from https or localhost. */
+/** Undefined where the browser keeps nothing: pages that are not from https or localhost, or are denied storage. */
 export async function openShelf(): Promise<Cache | undefined> {
-  return globalThis.caches?.open(name)
+  try {
+    return await globalThis.caches?.open(name)
+  } catch {
+    return undefined
+  }
 }
+
+const droppedFiles = 'https://weights.invalid/dropped/'
 
 /** The address under which a dropped file is kept. */
 export function shelfAddress(fileName: string): string {
-  return new URL(`./dropped/${encodeURIComponent(fileName)}`, 'https://weights.invalid/').href
+  return droppedFiles + encodeURIComponent(fileName)
 }
 
 export interface ShelfItem {
+  readonly address: string
   readonly name: string
   readonly bytes: number
+  /** Whether it was dropped on the page. */
+  readonly dropped: boolean
+  /** What the reader said of it when it was dropped. */
+  readonly facts?: FileFacts
 }
+
+/** The header of a kept file that holds what the reader said of it. */
+const factsHeader = 'X-Trained'
 
 /** The name of the file at an address. Those of the page itself are named without what the build puts into their names. */
 function fileName(address: string): string {
@@ -25,42 +41,63 @@ function fileName(address: string): string {
   return built ? name.replace(/-[\w-]{8}(\.\w+)$/, '$1') : name
 }
 
-/** What is kept. */
+/** What is kept: nothing where the browser does not say. */
 export async function shelfItems(): Promise<readonly ShelfItem[]> {
-  const shelf = await openShelf()
-  const requests = (await shelf?.keys()) ?? []
-  return Promise.all(
-    requests.map(async ({ url }) => {
-      const response = await shelf?.match(url)
-      const file = fileName(url)
-      const size = response?.headers.get('content-length')
-      return { name: file, bytes: size ? Number(size) : ((await response?.blob())?.size ?? 0) }
-    }),
-  )
-}
-
-/** Keeps a dropped file, so that a later visit finds it. False where there is no room or no cache. */
-export async function putOnShelf(file: File): Promise<boolean> {
   try {
     const shelf = await openShelf()
-    if (!shelf) return false
-    await shelf.put(
-      shelfAddress(file.name),
-      new Response(file, { headers: { 'Content-Length': String(file.size) } }),
-    )
-    return true
-  } catch (error) {
-    if ((error as Error).name === 'QuotaExceededError') return false
-    throw error
+    const requests = (await shelf?.keys()) ?? []
+    const items = await Promise.all(requests.map(async ({ url }) => itemOf(url, await shelf?.match(url))))
+    return items.filter((item) => item !== undefined)
+  } catch {
+    return []
   }
 }
 
-/** Forgets one dropped file. */
-export async function takeFromShelf(fileName: string): Promise<void> {
-  await (await openShelf())?.delete(shelfAddress(fileName))
+async function itemOf(address: string, response: Response | undefined): Promise<ShelfItem | undefined> {
+  if (!response) return undefined
+  const size = response.headers.get('content-length')
+  const facts = decodeFacts(response.headers.get(factsHeader) ?? '')
+  return {
+    address,
+    name: fileName(address),
+    bytes: size ? Number(size) : (await response.blob()).size,
+    dropped: address.startsWith(droppedFiles),
+    ...(facts ? { facts } : {}),
+  }
+}
+
+/**
+ * Keeps a dropped file, and beside it what the reader said of it, so that a later visit finds both. False where there is
+ * no room or the browser keeps nothing.
+ */
+export async function putOnShelf(file: File, facts?: FileFacts): Promise<boolean> {
+  try {
+    const shelf = await openShelf()
+    const headers = {
+      'Content-Length': String(file.size),
+      ...(facts ? { [factsHeader]: encodeFacts(facts) } : {}),
+    }
+    await shelf?.put(shelfAddress(file.name), new Response(file, { headers }))
+    return shelf !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Forgets what is kept of an address. */
+export async function takeFromShelf(address: string): Promise<void> {
+  try {
+    await (await openShelf())?.delete(address)
+  } catch {
+    // what can't be reached is of no use either
+  }
 }
 
 /** Forgets all weights. */
 export async function clearShelf(): Promise<void> {
-  await globalThis.caches?.delete(name)
+  try {
+    await globalThis.caches?.delete(name)
+  } catch {
+    // likewise
+  }
 }

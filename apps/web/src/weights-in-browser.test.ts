@@ -9,7 +9,7 @@ import type { DiffusionDescription } from '@guided-diffusion/diffusion'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { greyValues } from '../testing/built-page.ts'
+import { buildFile, greyValues, prepend, serveBuilt } from '../testing/built-page.ts'
 import { dropFile, reads, sample } from '../testing/controls.ts'
 import { farthest, sampledAlone, torchFile, writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
@@ -122,8 +122,71 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       await page.reload()
       await reads(page, /^5 steps in/)
       expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
+
+      // another visit finds the file and what was said of it
+      await page.goto(pages.address)
+      await page.getByRole('button', { name: 'Use mine.pt' }).click()
+      await says(page, 'mine.pt is ready.')
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
+      await page.getByRole('button', { name: 'Remove mine.pt' }).click()
+      await page.locator('.shelf').getByText('mine.pt').waitFor({ state: 'detached' })
+      expect(await page.locator('.shelf li').allInnerTexts()).toEqual([
+        expect.stringMatching(/^classifier\.safetensors/),
+      ])
       expect(problems).toEqual([])
     })
+  })
+
+  test('are fetched anew where the server answered with a page in their place', async () => {
+    const bytes = await readFile(small)
+    let asked = 0
+    const server = createServer((_, response) => {
+      const page = ++asked === 1
+      response.writeHead(200, {
+        ...shared,
+        'Cache-Control': 'max-age=3600',
+        'Content-Type': page ? 'text/html' : 'application/octet-stream',
+      })
+      response.end(page ? '<!doctype html><p>Please sign in' : bytes)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
+    await pages.withPage(`#model=${address}&steps=5`, async (page) => {
+      const alert = page.getByRole('alert')
+      await alert.waitFor()
+      expect(await alert.innerText()).toMatch(/small\.safetensors is not valid safetensors/)
+      await alert.getByRole('button', { name: 'Try again' }).click()
+      await reads(page, /^5 steps in/)
+      expect(asked).toBe(2)
+      // what was read is kept
+      await page.reload()
+      await reads(page, /^5 steps in/)
+      expect(asked).toBe(2)
+    })
+    server.close()
+  })
+
+  test('and the built-in ones are used where the browser keeps nothing', async () => {
+    const served = await serveBuilt()
+    for (const script of [/^worker-/, /^service-worker/])
+      await prepend(await buildFile(served, script), `(${denyCaches})()`)
+    const page = await pages.browser.newPage()
+    await page.addInitScript(denyCaches)
+    try {
+      await page.goto(served.page)
+      await sample(page, 5)
+      await reads(page, /^5 steps in/)
+      await dropFile(page, 'small.safetensors', await readFile(small))
+      await says(page, /^small\.safetensors is ready\. .*keep it/)
+      await sample(page, 10)
+      await reads(page, /^10 steps in/)
+      await says(page, /^No weights yet/)
+    } finally {
+      await page.close()
+      await served.close()
+    }
   })
 
   test('that break off, or are none, are told so, and the model before stays', async () => {
@@ -314,6 +377,11 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     server.close()
   })
 })
+
+/** A browser that was told to let the page keep nothing. Runs in the page, or in a worker. */
+function denyCaches() {
+  CacheStorage.prototype.open = () => Promise.reject(new DOMException('Denied.', 'SecurityError'))
+}
 
 /** Notes the bytes of all pictures of each step that a worker reports. Runs in the page, before its own code. */
 function countPictures() {

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { giveFile, load, type Task } from '../engine-client.ts'
-import { type FileFacts, isSameModel, type ModelChoice, type RunPlan } from '../plan.ts'
+import type { FileFacts, ModelChoice, RunPlan } from '../plan.ts'
 import type { Loading, Problem } from '../protocol.ts'
 import { problem, runs, start, stop } from '../runs.ts'
 import { isSameModel } from '../same-model.ts'
@@ -33,7 +33,8 @@ export function takeFiles(files: readonly File[]): void {
   if (!denoiser || !guide) return
   const taken = new Set([denoiser, guide])
   for (const file of taken) giveFile(file)
-  const keep = async () => (await Promise.all([...taken].map(putOnShelf))).every(Boolean)
+  const put = (file: File) => putOnShelf(file, model.peek().facts)
+  const keep = async () => (await Promise.all([...taken].map(put))).every(Boolean)
   const choice =
     guide === denoiser
       ? (missing(place(denoiser)) ?? { denoiser: place(denoiser) })

@@ -5,7 +5,7 @@ import { figures } from '../link.ts'
 import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
 import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings.ts'
-import { clearShelf, type ShelfItem, shelfItems } from '../weight-shelf.ts'
+import { clearShelf, type ShelfItem, shelfItems, takeFromShelf } from '../weight-shelf.ts'
 import { cancelOpening, opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
 import { FactsForm } from './facts-form.tsx'
 import { loadingWords, stageWords } from './loading-words.ts'
@@ -237,9 +237,31 @@ function Shelf() {
       ) : (
         <>
           <ul class="shelf">
-            {items.value.map(({ name, bytes }) => (
-              <li key={name}>
-                <span>{name}</span> <span>{(bytes / 1e6).toFixed(1)} MB</span>
+            {items.value.map((item) => (
+              <li key={item.address}>
+                <span class="name">{item.name}</span>{' '}
+                <span class="size">{(item.bytes / 1e6).toFixed(1)} MB</span>{' '}
+                {item.dropped && (
+                  <button
+                    type="button"
+                    class="link"
+                    aria-label={`Use ${item.name}`}
+                    onClick={() => useKept(item)}
+                  >
+                    Use
+                  </button>
+                )}{' '}
+                <button
+                  type="button"
+                  class="link"
+                  aria-label={`Remove ${item.name}`}
+                  onClick={async () => {
+                    await takeFromShelf(item.address)
+                    shelfVersion.value++
+                  }}
+                >
+                  Remove
+                </button>
               </li>
             ))}
           </ul>
@@ -260,4 +282,12 @@ function Shelf() {
       )}
     </div>
   )
+}
+
+/** Opens a dropped file that is kept: as a denoiser, or for the denoiser that is there where it is a classifier. */
+function useKept({ name, facts }: ShelfItem) {
+  const place = `file:${name}`
+  const said = facts ? { facts } : {}
+  const otherwise = { ...said, ...model.peek(), classifier: place }
+  openModel({ denoiser: place, ...said }, name, { otherwise })
 }

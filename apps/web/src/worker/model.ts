@@ -6,11 +6,12 @@ import { unconditional } from '@guided-diffusion/guidance'
 import { loadUNet, type NetworkDescription, type UNet } from '@guided-diffusion/models'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import { builtIn, type FileFacts, type ModelChoice } from '../plan.ts'
-import type { Loading, ModelFacts } from '../protocol.ts'
-import { ClassifierFileError, ModelFileError } from './errors.ts'
+import { kindOf } from '../problem-kinds.ts'
+import { type Loading, type ModelFacts, problemOf } from '../protocol.ts'
+import { ClassifierFileError, ModelFileError, UndescribedFileError } from './errors.ts'
 import { type ModelFile, readModelFile } from './model-file.ts'
 import { stepGraphs } from './step-graphs.ts'
-import { droppedFile, weightFile } from './weight-cache.ts'
+import { droppedFile, forgetWeightFile, weightFile } from './weight-cache.ts'
 
 export interface Model {
   readonly facts: ModelFacts
@@ -48,13 +49,15 @@ export async function loadModel(choice: ModelChoice, options: LoadModelOptions):
     config,
     signal,
     onProgress: (progress) => onProgress({ stage: 'weights', ...progress }),
-  })
+  }).catch(forgetting(choice.denoiser, 'denoiser', choice.facts))
   const classifier =
     guide.file &&
-    (await loadGuide(guide.file, options).catch((error) => {
-      unet.dispose()
-      throw error
-    }))
+    (await loadGuide(guide.file, options)
+      .catch(forgetting(choice.classifier ?? builtIn, 'classifier', choice.facts))
+      .catch((error) => {
+        unet.dispose()
+        throw error
+      }))
   const told = config.nullClass ? undefined : config.classes
   const classNames = guide.file?.classNames.length ? guide.file.classNames : denoiserFile.classNames
   const graphs = stepGraphs([unet.parameters, ...(classifier ? [classifier.parameters] : [])])
@@ -93,9 +96,33 @@ function loadGuide(
 
 const addresses = { denoiser: pretrained.denoiser, classifier: pretrained.classifier }
 
+type Stage = keyof typeof addresses
+
+const addressOf = (place: string, stage: Stage) => (place === builtIn ? addresses[stage].href : place)
+
+/**
+ * Handles an error of reading a file: what the file itself makes impossible lets the browser forget it. A server that
+ * answered with a page in place of the weights, say, is asked once more at the next try.
+ */
+function forgetting(place: string, stage: Stage, facts: FileFacts | undefined) {
+  return async (error: unknown): Promise<never> => {
+    if (isOfFile(error, facts)) await forgetWeightFile(addressOf(place, stage))
+    throw error
+  }
+}
+
+/** Whether another copy of a file might do: not where it only does not say enough, or what was said of it does not fit. */
+function isOfFile(error: unknown, facts: FileFacts | undefined): boolean {
+  const problem = problemOf(error)
+  if (error instanceof UndescribedFileError || kindOf(problem) !== 'file') return false
+  return facts === undefined || !misfits.includes(problem.name)
+}
+
+const misfits = ['ModelConfigError', 'UnknownArchitectureError', 'WeightsMismatchError']
+
 async function findFile(
   place: string,
-  stage: 'denoiser' | 'classifier',
+  stage: Stage,
   facts: FileFacts | undefined,
   { signal, onProgress, dropped }: LoadModelOptions,
 ): Promise<ModelFile> {
@@ -109,15 +136,13 @@ async function findFile(
       advice: 'Drop the file of that name on the page, or sample with the built-in model.',
     })
   }
-  const address = place === builtIn ? addresses[stage].href : place
+  const address = addressOf(place, stage)
   const file = await weightFile(address, {
     signal,
     onProgress: (progress) => onProgress({ stage, ...progress }),
   })
-  return readModelFile(decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address), file, {
-    signal,
-    facts,
-  })
+  const name = decodeURIComponent(new URL(address).pathname.split('/').at(-1) || address)
+  return readModelFile(name, file, { signal, facts }).catch(forgetting(place, stage, facts))
 }
 
 /** The classifier that was chosen; else the built-in one where it reads the same images with the same noise. */

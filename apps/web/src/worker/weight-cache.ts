@@ -1,6 +1,6 @@
 /** Files of weights, kept by the browser from one visit to the next. */
 import type { Progress } from '@guided-diffusion/checkpoints'
-import { openShelf, shelfAddress } from '../weight-shelf.ts'
+import { openShelf, shelfAddress, takeFromShelf } from '../weight-shelf.ts'
 import { DownloadError } from './errors.ts'
 
 export interface FetchOptions {
@@ -15,25 +15,42 @@ export interface FetchOptions {
  * @throws DownloadError
  */
 export async function weightFile(address: string, options: FetchOptions): Promise<Blob> {
+  const kept = await keptFile(address)
+  if (kept) return kept
   const shelf = await openShelf()
-  const kept = await shelf?.match(address)
-  if (kept) return kept.blob()
   const response = await request(address, options.signal)
   const total = Number(response.headers.get('content-length') ?? 0)
   if (!shelf || !(await hasRoom(total))) return inMemory(address, response, options)
+  const download = arrived(address, response, options)
   try {
-    await shelf.put(address, arrived(address, response, options))
-  } catch (error) {
-    if ((error as Error).name !== 'QuotaExceededError') throw failure(address, error, options.signal)
-    return inMemory(address, await request(address, options.signal), options)
+    await shelf.put(address, download.response)
+  } catch {
+    if (download.failure()) throw download.failure()
+    // there was no room, or the browser denies it otherwise
   }
-  const file = await (await shelf.match(address))?.blob()
-  return file ?? inMemory(address, await request(address, options.signal), options)
+  return (await keptFile(address)) ?? inMemory(address, await request(address, options.signal), options)
+}
+
+/** Forgets the file at an address, so that it is fetched anew. */
+export const forgetWeightFile: (address: string) => Promise<void> = takeFromShelf
+
+/** A file that was dropped on the page. */
+export function droppedFile(name: string): Promise<Blob | undefined> {
+  return keptFile(shelfAddress(name))
+}
+
+/** Undefined where the browser has none, or does not give it. */
+async function keptFile(address: string): Promise<Blob | undefined> {
+  try {
+    return await (await (await openShelf())?.match(address))?.blob()
+  } catch {
+    return undefined
+  }
 }
 
 async function inMemory(address: string, response: Response, options: FetchOptions): Promise<Blob> {
   try {
-    return await arrived(address, response, options).blob()
+    return await arrived(address, response, options).response.blob()
   } catch (error) {
     throw failure(address, error, options.signal)
   }
@@ -41,17 +58,28 @@ async function inMemory(address: string, response: Response, options: FetchOptio
 
 /** Whether the browser has room for so many bytes; where it does not say, it is tried. */
 async function hasRoom(bytes: number): Promise<boolean> {
-  const { quota = Number.POSITIVE_INFINITY, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {}
-  return bytes <= quota - usage
+  try {
+    const { quota = Number.POSITIVE_INFINITY, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {}
+    return bytes <= quota - usage
+  } catch {
+    return true
+  }
+}
+
+interface Download {
+  readonly response: Response
+  /** Why it broke off, if it did: whoever takes the bytes may be told otherwise. */
+  readonly failure: () => unknown
 }
 
 /** A response whose bytes are counted while they pass, at most every 50 ms and at the end. */
-function arrived(address: string, response: Response, { signal, onProgress }: FetchOptions): Response {
+function arrived(address: string, response: Response, { signal, onProgress }: FetchOptions): Download {
   // of a file that is compressed on its way the length is not the file's
   const size = response.headers.has('content-encoding') ? null : response.headers.get('content-length')
   const total = Number(size ?? 0)
   let loaded = 0
   let told = 0
+  let broken: unknown
   const reader = response.body?.getReader()
   const counted = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
@@ -66,12 +94,16 @@ function arrived(address: string, response: Response, { signal, onProgress }: Fe
         if (done) controller.close()
         else controller.enqueue(value)
       } catch (error) {
-        controller.error(failure(address, error, signal))
+        broken = failure(address, error, signal)
+        controller.error(broken)
       }
     },
     cancel: (reason) => reader?.cancel(reason),
   })
-  return new Response(counted, { headers: size === null ? {} : { 'Content-Length': size } })
+  return {
+    response: new Response(counted, { headers: size === null ? {} : { 'Content-Length': size } }),
+    failure: () => broken,
+  }
 }
 
 /** What a download that broke off is to be told as. */
@@ -89,7 +121,8 @@ function failure(address: string, error: unknown, signal: AbortSignal): unknown 
 async function request(address: string, signal: AbortSignal): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(address, { signal })
+    // what the browser has of it besides is asked after: it may be the answer that turned out to be no weights
+    response = await fetch(address, { signal, cache: 'no-cache' })
   } catch (cause) {
     signal.throwIfAborted()
     throw new DownloadError({
@@ -105,10 +138,4 @@ async function request(address: string, signal: AbortSignal): Promise<Response> 
     reason: `the server answers ${response.status} ${response.statusText}`.trim(),
     advice: 'Check the address; it must lead to the file itself.',
   })
-}
-
-/** A file that was dropped on the page. */
-export async function droppedFile(name: string): Promise<Blob | undefined> {
-  const shelf = await openShelf()
-  return (await shelf?.match(shelfAddress(name)))?.blob()
 }

@@ -72,7 +72,7 @@ async function answer(request: Extract<Request, { type: 'run' | 'load' }>, said:
       const run = runPlan(plan, { engine, model, signal: abort.signal, live, onStep })
       await (engine.loss ? Promise.race([run, engine.loss]) : run)
     }
-    tell({ type: 'done', id })
+    tell({ type: 'done', id, used: performance.getEntriesByType('resource').map(({ name }) => name) })
   } catch (error) {
     tell({ type: 'failed', id, problem: problemOf(abort.signal.aborted ? error : await causeOf(error)) })
   } finally {
