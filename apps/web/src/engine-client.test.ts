@@ -1,17 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { plan } from '../testing/plan.ts'
 import type { Listener } from './engine-client.ts'
-import type { RunPlan } from './plan.ts'
 import type { Report, Request } from './protocol.ts'
-
-const plan: RunPlan = {
-  model: { denoiser: 'built-in' },
-  engine: 'auto',
-  sampler: 'ddim',
-  steps: 6,
-  seed: 1,
-  cells: [{ sample: 0, label: 7 }],
-  gammas: [[0, 2]],
-}
 
 /** Stands for the worker: keeps what it is told, and reports what it is made to. */
 class FakeWorker {

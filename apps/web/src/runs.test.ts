@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest'
-import { gammaAt, type RunPlan } from './plan.ts'
+import { plan } from '../testing/plan.ts'
+import { gammaAt } from './plan.ts'
 import { type Problem, problemOf, type StepPicture } from './protocol.ts'
 import { gammasOf, linkOf, type Run, withinRoom } from './runs.ts'
 
-const plan: RunPlan = {
-  model: { denoiser: 'built-in' },
-  engine: 'auto',
-  sampler: 'ddim',
-  steps: 6,
-  seed: 1,
-  cells: [{ sample: 0, label: 7 }],
-  gammas: [[0, 2]],
-}
 const step = (index: number, gamma: number): StepPicture => ({
   index,
   total: 6,

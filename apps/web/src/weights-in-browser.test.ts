@@ -11,7 +11,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildFile, greyValues, prepend, serveBuilt } from '../testing/built-page.ts'
 import { dropFile, reads, sample } from '../testing/controls.ts'
-import { farthest, sampledAlone, torchFile, writeDenoiser } from '../testing/networks.ts'
+import { farthest, sampledAlone, sampledTorchFile, torchFile, writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 import { largestRead, loadingMegabytes, statusWords } from '../testing/watching.ts'
 
@@ -94,12 +94,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   })
 
   test('are what PyTorch saved, dropped anywhere, once it is said how they were trained', async () => {
-    const expected = await sampledAlone(torchFile, {
-      config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
-      diffusion: { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-large' },
-      steps: 5,
-      shape: [16, 16, 3],
-    })
+    const expected = await sampledTorchFile(5)
     const red = expected.filter((_, i) => i % 3 === 0)
     await pages.withPage('', async (page, problems) => {
       await dropFile(page, 'mine.pt', await readFile(torchFile))
@@ -318,12 +313,7 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   })
 
   test('and once such a file is dropped, the link is sampled as it says', async () => {
-    const expected = await sampledAlone(torchFile, {
-      config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
-      diffusion: { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-large' },
-      steps: 5,
-      shape: [16, 16, 3],
-    })
+    const expected = await sampledTorchFile(5)
     await pages.withPage('#model=file:mine.pt&trained=16,1,legacy,cosine&steps=5', async (page) => {
       await page.getByRole('alert').getByText('mine.pt is a file on the device').waitFor()
       await dropFile(page, 'mine.pt', await readFile(torchFile))

@@ -85,6 +85,15 @@ export async function sampledAlone(
   return bytes
 }
 
+/** The same of the small UNet of PyTorch's, once it is said how it was trained. */
+export const sampledTorchFile = (steps: number): Promise<Uint8Array> =>
+  sampledAlone(torchFile, {
+    config: { size: 16, channels: 32, multipliers: [1], blocks: 1, outChannels: 3, conditioning: 'add' },
+    diffusion: { schedule: 'cosine', steps: 1000, prediction: 'epsilon', variance: 'fixed-large' },
+    steps,
+    shape: [16, 16, 3],
+  })
+
 /** Farthest that two pictures are from each other, of 255. */
 export const farthest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)

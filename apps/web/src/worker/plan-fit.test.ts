@@ -1,18 +1,9 @@
 import { expect, test } from 'vitest'
-import type { RunPlan } from '../plan.ts'
+import { plan } from '../../testing/plan.ts'
 import type { ModelFacts } from '../protocol.ts'
 import { emptyWish } from '../wish.ts'
 import { requireFit } from './plan-fit.ts'
 
-const plan: RunPlan = {
-  model: { denoiser: 'built-in' },
-  engine: 'auto',
-  sampler: 'ddim',
-  steps: 6,
-  seed: 1,
-  cells: [{ sample: 0, label: 9 }],
-  gammas: [[0, 2]],
-}
 const model: ModelFacts = { name: 'Fashion-MNIST', shape: [28, 28, 1], classes: 10, classNames: [] }
 
 test('what the model makes is let through', () => {
