@@ -1,27 +1,24 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { startBackend } from '@guided-diffusion/backends'
 import { wasm } from '@guided-diffusion/backends/wasm'
+import { patience } from '@guided-diffusion/browser'
 import { loadClassifier } from '@guided-diffusion/classifier'
 import { describedDiffusion, generate } from '@guided-diffusion/diffusion'
 import { classifierGuidance, unconditional } from '@guided-diffusion/guidance'
 import { loadUNet } from '@guided-diffusion/models'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
-import axe from 'axe-core'
 import { decode } from 'fast-png'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { answering } from '../testing/answering.ts'
 import { finished, greyValues, serveBuilt } from '../testing/built-page.ts'
-import { chooseEngine, dropFile, reads, sample, sampler } from '../testing/controls.ts'
+import { chooseEngine, reads, sample, sampler } from '../testing/controls.ts'
 import { countGraphs } from '../testing/graphs.ts'
 import { mainThreadTasks } from '../testing/main-thread.ts'
-import { farthest, torchFile } from '../testing/networks.ts'
+import { farthest } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 import { toBytes } from './pixels.ts'
-import { emptyWish, painted } from './wish.ts'
-import { encodeWish } from './wish-code.ts'
 
 /** What the page should show: one noise alone and guided, sampled in Node. */
 async function sampledInNode(steps: number, label: number, gamma: number): Promise<Uint8Array[]> {
@@ -93,18 +90,18 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
 
   test('takes a γ that is moved while the picture waits for its turn, from the first step on', async () => {
     const [, expected] = await sampledInNode(5, 7, 9)
-    const server = createServer()
-    const asked = once(server, 'request')
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/late.safetensors`
+    const waiting: ServerResponse[] = []
+    const server = await answering((_, response) => void waiting.push(response))
     await pages.withPage('', async (page) => {
       // weights that do not come yet keep the worker busy
-      await page.getByRole('textbox', { name: 'Address of a denoiser' }).fill(address)
+      await page
+        .getByRole('textbox', { name: 'Address of a denoiser' })
+        .fill(`${server.address}late.safetensors`)
       await page.getByRole('button', { name: 'Load', exact: true }).click()
-      const [, response] = (await asked) as [IncomingMessage, ServerResponse]
+      await expect.poll(() => waiting.length, { timeout: patience }).toBe(1)
       await sample(page, 5)
       await page.locator('#gamma').fill('9')
-      response.writeHead(404).end()
+      waiting[0]?.writeHead(404).end()
       await reads(page, /^5 steps in/)
       const pixels = await greyValues(page, /guided towards sneaker, after step 5/)
       expect(farthest(pixels, expected as Uint8Array)).toBeLessThan(3)
@@ -166,39 +163,6 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       await reads(page, /^5 steps in/)
       const first = await greyValues(page, /guided towards sneaker, after step 5/)
       expect(farthest(first, third)).toBeGreaterThan(30)
-    })
-  })
-
-  test('goes where a link leads that is opened in it', async () => {
-    await pages.withPage('#steps=5', async (page) => {
-      await reads(page, /^5 steps in/)
-      const before = await greyValues(page, /guided towards sneaker, after step 5/)
-      await page.evaluate(() => {
-        location.hash = 'class=8&steps=10'
-      })
-      await reads(page, /^10 steps in/)
-      await page.getByRole('img', { name: /guided towards bag, after step 10/ }).waitFor()
-      await page.goBack()
-      await reads(page, /^5 steps in/)
-      expect(farthest(await greyValues(page, /guided towards sneaker, after step 5/), before)).toBeLessThan(2)
-    })
-  })
-
-  test('tells of a link what the model cannot make, and the keyboard goes on from there', async () => {
-    await pages.withPage('#class=42&steps=5', async (page) => {
-      const alert = page.getByRole('alert')
-      await alert.getByText('There is no class 42: Fashion-MNIST knows 10, counted from 0.').waitFor()
-      await alert.getByRole('button', { name: 'Try again' }).press('Enter')
-      await reads(page, /^5 steps in/)
-      await page.getByRole('img', { name: /guided towards t-shirt, after step 5/ }).waitFor()
-      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Sample')
-    })
-    const wish = encodeWish(painted(emptyWish([16, 16, 1]), 'bright', { x: 8, y: 8, radius: 3 }))
-    await pages.withPage(`#figure=paint&steps=5&wish=${wish}`, async (page) => {
-      await page
-        .getByRole('alert')
-        .getByText('What was painted is for pictures of 16 × 16 × 1, and Fashion-MNIST makes 28 × 28 × 1.')
-        .waitFor()
     })
   })
 
@@ -364,84 +328,7 @@ describe.skipIf(!browserPath)('the page in Chromium', () => {
       await context.close()
     }
   })
-
-  describe('once it has sampled', () => {
-    let page: Page
-    beforeAll(async () => {
-      page = await pages.browser.newPage({
-        viewport: { width: 1280, height: 900 },
-        colorScheme: 'light',
-        reducedMotion: 'reduce',
-      })
-      await page.addInitScript(() => {
-        const shifts: number[] = []
-        Object.assign(globalThis, { shifts })
-        new PerformanceObserver((list) => {
-          for (const entry of list.getEntries())
-            shifts.push((entry as PerformanceEntry & { value: number }).value)
-        }).observe({ type: 'layout-shift', buffered: true })
-      })
-      await page.goto(`${pages.address}#steps=5&count=2&gamma=10`)
-      await reads(page, /^5 steps in/)
-    })
-    afterAll(() => page?.close())
-
-    test('nothing has moved', async () => {
-      const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts)
-      expect(shifts.reduce((sum, value) => sum + value, 0)).toBeLessThan(0.01)
-    })
-
-    test('the keyboard goes through the controls from top to bottom, on a phone too', async () => {
-      for (const width of [1280, 390]) {
-        await page.setViewportSize({ width, height: 900 })
-        await page.waitForFunction(classesFollowSlider, width < 600)
-        await page.locator('[name=sample]:checked').focus()
-        const places: number[] = []
-        for (let i = 0; i < 9; i++) {
-          await page.keyboard.press('Tab')
-          places.push(await page.evaluate(middleOfFocus))
-        }
-        expect(new Set(places).size).toBeGreaterThan(4)
-        expect(places).toEqual(places.toSorted((a, b) => a - b))
-      }
-    })
-
-    test('axe-core objects to nothing and all fits the screen, in both themes and at both sizes', async () => {
-      // an alert and its form are part of the page too
-      await dropFile(page, 'mine.pt', await readFile(torchFile))
-      await page.getByRole('alert').waitFor()
-      await page.evaluate(axe.source)
-      for (const viewport of [
-        { width: 1280, height: 900 },
-        { width: 320, height: 640 },
-      ]) {
-        await page.setViewportSize(viewport)
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme })
-          const { violations } = await page.evaluate(() =>
-            (globalThis as unknown as { axe: typeof axe }).axe.run(),
-          )
-          expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([])
-        }
-        const width = await page.evaluate(() => document.documentElement.scrollWidth)
-        expect(width).toBeLessThanOrEqual(viewport.width)
-      }
-    })
-  })
 })
-
-/** Whether the classes stand behind the slider in the document, as they do on phones, or before it. Runs in the page. */
-function classesFollowSlider(follow: boolean): boolean {
-  const [slider, classes] = ['#gamma', '#figure-pair .classes'].map((name) => document.querySelector(name))
-  const place = slider?.compareDocumentPosition(classes as Element) ?? 0
-  return Boolean(place & Node.DOCUMENT_POSITION_FOLLOWING) === follow
-}
-
-/** How far down the page the focused element stands. Runs in the page. */
-function middleOfFocus(): number {
-  const { top, height } = (document.activeElement as Element).getBoundingClientRect()
-  return Math.round(scrollY + top + height / 2)
-}
 
 /** Pixels from the middle of a picture of 28 × 28. */
 const distanceToMiddle = (place: number) => Math.hypot((place % 28) - 13.5, Math.floor(place / 28) - 13.5)

@@ -1,6 +1,4 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,8 +7,9 @@ import type { DiffusionDescription } from '@guided-diffusion/diffusion'
 import * as pretrained from '@guided-diffusion/pretrained-fashion-mnist'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { answering } from '../testing/answering.ts'
 import { buildFile, greyValues, prepend, serveBuilt } from '../testing/built-page.ts'
-import { dropFile, reads, sample } from '../testing/controls.ts'
+import { dropFile, reads, sample, says } from '../testing/controls.ts'
 import { farthest, sampledAlone, sampledTorchFile, torchFile, writeDenoiser } from '../testing/networks.ts'
 import { browserPath, pagesForTests } from '../testing/pages.ts'
 import { largestRead, loadingMegabytes, statusWords } from '../testing/watching.ts'
@@ -30,8 +29,6 @@ const loadFrom = async (page: Page, address: string) => {
   await page.getByRole('textbox', { name: 'Address of a denoiser' }).fill(address)
   await page.getByRole('button', { name: 'Load', exact: true }).click()
 }
-
-const says = (page: Page, words: string | RegExp) => page.locator('#weights').getByText(words).waitFor()
 
 describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   const pages = pagesForTests()
@@ -137,17 +134,15 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   test('are fetched anew where the server answered with a page in their place', async () => {
     const bytes = await readFile(small)
     let asked = 0
-    const server = createServer((_, response) => {
+    const server = await answering((_, response) => {
       const page = ++asked === 1
       response.writeHead(200, {
-        ...shared,
         'Cache-Control': 'max-age=3600',
         'Content-Type': page ? 'text/html' : 'application/octet-stream',
       })
       response.end(page ? '<!doctype html><p>Please sign in' : bytes)
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
+    const address = `${server.address}small.safetensors`
     await pages.withPage(`#model=${address}&steps=5`, async (page) => {
       const alert = page.getByRole('alert')
       await alert.waitFor()
@@ -187,14 +182,13 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   test('that break off, or are none, are told so, and the model before stays', async () => {
     const bytes = await readFile(small)
     let asked = 0
-    const server = createServer((_, response) => {
+    const server = await answering((_, response) => {
       asked++
-      response.writeHead(200, { ...shared, 'Content-Length': bytes.length })
+      response.writeHead(200, { 'Content-Length': bytes.length })
       if (asked > 1) response.end(bytes)
       else response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
+    const address = `${server.address}small.safetensors`
     await pages.withPage('', async (page) => {
       await loadFrom(page, address)
       await says(page, /the connection broke off before its end/)
@@ -282,48 +276,6 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
     await server.close()
   })
 
-  test('that a link names on somebody else’s device are asked for', async () => {
-    await pages.withPage('#model=file:mine.safetensors&steps=5', async (page) => {
-      const alert = page.getByRole('alert')
-      await alert.waitFor()
-      expect(await alert.innerText()).toContain('mine.safetensors')
-      await alert.getByRole('button', { name: 'Use the built-in model' }).click()
-      await reads(page, /^5 steps in/)
-    })
-  })
-
-  test('are asked for again by the same link, with the γ that it says for each step', async () => {
-    const bytes = await readFile(small)
-    let asked = 0
-    const server = createServer((_, response) => {
-      asked++
-      response.writeHead(asked === 1 ? 503 : 200, shared).end(asked === 1 ? '' : bytes)
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/small.safetensors`
-    await pages.withPage(`#model=${address}&gamma=4,3:9&steps=5`, async (page) => {
-      const alert = page.getByRole('alert')
-      await alert.getByText('the server answers 503').waitFor()
-      await alert.getByRole('button', { name: 'Try again' }).click()
-      await reads(page, /^5 steps in/)
-      await page.getByRole('button', { name: 'Copy link' }).first().click()
-      expect(page.url()).toContain('gamma=4,3:9&')
-    })
-    server.close()
-  })
-
-  test('and once such a file is dropped, the link is sampled as it says', async () => {
-    const expected = await sampledTorchFile(5)
-    await pages.withPage('#model=file:mine.pt&trained=16,1,legacy,cosine&steps=5', async (page) => {
-      await page.getByRole('alert').getByText('mine.pt is a file on the device').waitFor()
-      await dropFile(page, 'mine.pt', await readFile(torchFile))
-      await says(page, 'mine.pt is ready.')
-      await reads(page, /^5 steps in/)
-      const red = expected.filter((_, i) => i % 3 === 0)
-      expect(farthest(await greyValues(page, /unguided, after step 5/), red)).toBeLessThan(3)
-    })
-  })
-
   test('are told apart by what they hold: a denoiser and its classifier, or a classifier for the denoiser there', async () => {
     const [denoiser, classifier] = await Promise.all(
       [pretrained.denoiser, pretrained.classifier].map((address) => readFile(fileURLToPath(address))),
@@ -352,10 +304,9 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
   })
 
   test('that never come can be given up', async () => {
-    const server = createServer(() => undefined)
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const server = await answering(() => undefined)
     await pages.withPage('', async (page, problems) => {
-      await loadFrom(page, `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.safetensors`)
+      await loadFrom(page, `${server.address}a.safetensors`)
       await page.getByRole('progressbar', { name: 'Loading a.safetensors' }).waitFor()
       await page.locator('#weights').getByRole('button', { name: 'Cancel' }).click()
       await sample(page, 5)
@@ -363,7 +314,6 @@ describe.skipIf(!browserPath)('weights of the reader’s own', () => {
       expect(await page.getByRole('progressbar', { name: 'Loading a.safetensors' }).count()).toBe(0)
       expect(problems).toEqual([])
     })
-    server.closeAllConnections()
     server.close()
   })
 })

@@ -20,6 +20,11 @@ export async function reads(page: Page, words: RegExp): Promise<void> {
   if (!(await wanted.isVisible())) throw new Error(`The page says: ${await alert.innerText()}`)
 }
 
+/** Waits until the part about weights says so. */
+export async function says(page: Page, words: string | RegExp): Promise<void> {
+  await page.locator('#weights').getByText(words).waitFor()
+}
+
 /** The worker that samples, once it was started: the latest, where one before has ended. */
 export function sampler(page: Page): Worker {
   const found = page.workers().findLast((worker) => /\/worker-[^/]+\.js$/.test(worker.url()))
