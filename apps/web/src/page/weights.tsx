@@ -6,9 +6,10 @@ import { builtIn, type EngineChoice, engineChoices } from '../plan.ts'
 import { runs } from '../runs.ts'
 import { engine, engineFacts, model, modelFacts, takeBuiltIn } from '../settings.ts'
 import { clearShelf, type ShelfItem, shelfItems, takeFromShelf } from '../weight-shelf.ts'
-import { cancelOpening, opening, openModel, shelfVersion, takeFiles } from './drop-files.ts'
+import { takeFiles } from './drop-files.ts'
 import { FactsForm } from './facts-form.tsx'
 import { loadingWords, stageWords } from './loading-words.ts'
+import { cancelOpening, opening, openModel, shelfVersion } from './open-model.ts'
 
 const engineNames: Readonly<Record<EngineChoice, string>> = {
   auto: 'Automatic',
